@@ -1,0 +1,50 @@
+package schema
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Names of JetStream streams and subjects. They are promises to publishers and operators.
+const (
+	StreamStats         = "STATS"
+	StreamStatsByServer = "STATS_BY_SERVER"
+	StreamDead          = "STATS_DEAD"
+
+	SubjectStats         = "corrosion.*.stats"
+	SubjectStatsByServer = "corrosion.*.stats.*"
+	SubjectDead          = "corrosion_dead.*"
+)
+
+// StatsSubject is the subject that a license's samples are published on.
+func StatsSubject(license uuid.UUID) string { return "corrosion." + license.String() + ".stats" }
+
+// ServerStatsSubject is the subject of one server's samples; it spreads a large license over all partitions.
+func ServerStatsSubject(license uuid.UUID, serverID string) string {
+	return StatsSubject(license) + "." + serverID
+}
+
+// DeadSubject is the subject of a license's dead letters.
+func DeadSubject(license string) string { return "corrosion_dead." + license }
+
+// ParseStatsSubject splits corrosion.<license>.stats[.<server>]. license is the token as published, whether or not it
+// is a UUID; ok is false when the shape is another.
+func ParseStatsSubject(subject string) (license, serverID string, ok bool) {
+	rest, found := strings.CutPrefix(subject, "corrosion.")
+	if !found {
+		return "", "", false
+	}
+	license, rest, found = strings.Cut(rest, ".")
+	if !found || license == "" {
+		return "", "", false
+	}
+	if rest == "stats" {
+		return license, "", true
+	}
+	serverID, found = strings.CutPrefix(rest, "stats.")
+	if !found || serverID == "" || strings.Contains(serverID, ".") {
+		return "", "", false
+	}
+	return license, serverID, true
+}
