@@ -1,0 +1,116 @@
+package localtest
+
+import (
+	"os"
+	"testing"
+
+	"corrosion/deploy/local"
+)
+
+// Passwords of the users corrosion and operator on every test server.
+const (
+	Password         = "test-password"
+	OperatorPassword = "operator-password"
+)
+
+// EnvClickHouseBinary makes tests use an official clickhouse binary.
+const EnvClickHouseBinary = "CORROSION_CLICKHOUSE_BIN"
+
+// ClickHouseServer is a real ClickHouse with the database corrosion, empty.
+// Its methods fail the test on error.
+type ClickHouseServer struct {
+	config local.ClickHouseConfig
+	server *local.ClickHouse
+}
+
+// ClickHouseOption changes the configuration of NewClickHouse.
+type ClickHouseOption func(*local.ClickHouseConfig)
+
+// WithClickHouseXML adds raw XML to the server's configuration, its profiles
+// and its users.
+func WithClickHouseXML(extra local.ClickHouseXML) ClickHouseOption {
+	return func(c *local.ClickHouseConfig) { c.Extra = extra }
+}
+
+// ClickHouse returns the server that this test process shares. Its database
+// corrosion is shared too: tests that cannot live together use NewClickHouse.
+func ClickHouse(t testing.TB) *ClickHouseServer {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.clickhouse == nil {
+		s := newClickHouse(shared.sharedDir(t, "clickhouse"))
+		s.Start(t)
+		shared.clickhouse = s
+	}
+	return shared.clickhouse
+}
+
+// ClickHouseURL is the shared server's native URL.
+func ClickHouseURL(t testing.TB) string { t.Helper(); return ClickHouse(t).URL() }
+
+// NewClickHouse starts a server for this test alone; it stops with the test.
+func NewClickHouse(t testing.TB, options ...ClickHouseOption) *ClickHouseServer {
+	t.Helper()
+	s := newClickHouse(t.TempDir())
+	for _, option := range options {
+		option(&s.config)
+	}
+	s.Start(t)
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func newClickHouse(dir string) *ClickHouseServer {
+	return &ClickHouseServer{config: local.ClickHouseConfig{
+		Dir: dir, Password: Password, OperatorPassword: OperatorPassword,
+		Memory: 2 << 30, Binary: os.Getenv(EnvClickHouseBinary), NoRestart: true,
+	}}
+}
+
+// URL is the native URL of the user corrosion, clickhouse://….
+func (s *ClickHouseServer) URL() string { return s.server.NativeURL() }
+
+// HTTPURL is the HTTP URL of the user corrosion, http://…/?database=corrosion.
+func (s *ClickHouseServer) HTTPURL() string { return s.server.HTTPURL() }
+
+// Ports returns the native and the HTTP port, which stay the same over Stop,
+// Kill and Start.
+func (s *ClickHouseServer) Ports() (native, http int) { return s.server.Ports() }
+
+// PID is the server's process, for tests that stop it with signals.
+func (s *ClickHouseServer) PID() int { return s.server.PID() }
+
+// Start starts a stopped or killed server on the same ports and data.
+func (s *ClickHouseServer) Start(t testing.TB) {
+	t.Helper()
+	ctx, cancel := startContext()
+	defer cancel()
+	server, err := local.StartClickHouse(ctx, s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server = server
+	s.config.NativePort, s.config.HTTPPort = server.Ports()
+}
+
+// Stop ends the server cleanly.
+func (s *ClickHouseServer) Stop(t testing.TB) {
+	t.Helper()
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Kill ends the server with SIGKILL and waits until it is gone.
+func (s *ClickHouseServer) Kill(testing.TB) { s.server.Kill() }
+
+func (s *ClickHouseServer) stop() error {
+	ctx, cancel := stopContext()
+	defer cancel()
+	return s.server.Close(ctx)
+}

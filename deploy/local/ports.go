@@ -1,0 +1,61 @@
+package local
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+)
+
+// Free ports are looked for below the range that systems hand out to outgoing
+// connections: there, a client that dials a stopped server could meet itself.
+const (
+	freePortFirst = 20000
+	freePortCount = 12000
+	freePortTries = 200
+)
+
+const loopback = "127.0.0.1"
+
+// hostPort joins the loopback address and a port.
+func hostPort(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+// choosePorts returns one distinct port for each wanted one: the wanted port
+// where it is free, a free one where it is taken or 0.
+func choosePorts(wanted ...int) ([]int, error) {
+	ports := make([]int, len(wanted))
+	for i, want := range wanted {
+		// Each listener stays open until all ports are chosen, so that no two agree.
+		listener, err := listenNear(want)
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() //nolint:errcheck // only held to keep the port
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+func listenNear(want int) (net.Listener, error) {
+	if want != 0 {
+		if listener, err := net.Listen("tcp", hostPort(want)); err == nil {
+			return listener, nil
+		}
+	}
+	for range freePortTries {
+		if listener, err := net.Listen("tcp", hostPort(freePortFirst+rand.IntN(freePortCount))); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("find a free port on %s: %d tries", loopback, freePortTries)
+}
+
+// portFree reports whether a server could listen on port now.
+func portFree(port int) bool {
+	listener, err := net.Listen("tcp", hostPort(port))
+	if err != nil {
+		return false
+	}
+	_ = listener.Close()
+	return true
+}
