@@ -1,0 +1,144 @@
+package schema
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed clickhouse/*.sql
+var clickhouseFiles embed.FS
+
+//go:embed postgres/*.sql
+var postgresFiles embed.FS
+
+// Database is the ClickHouse database that holds every table.
+const Database = "corrosion"
+
+// migrationsTable records what has been applied, in both stores.
+const migrationsTable = "schema_migrations"
+
+// unknownDatabase is ClickHouse's error code for a database that does not exist.
+const unknownDatabase = 81
+
+// Migrate brings both stores to the newest schema and returns how many migrations it applied. It is safe to run twice
+// and by several processes at once: a Postgres advisory lock lets one work while the others wait.
+func Migrate(ctx context.Context, clickhouseURL, postgresURL string) (applied int, err error) {
+	db, err := sql.Open("pgx", postgresURL)
+	if err != nil {
+		return 0, fmt.Errorf("open postgres: %w", err)
+	}
+	defer db.Close()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
+	if err != nil {
+		return 0, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("connect to postgres: %w", err)
+	}
+	defer conn.Close()
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return 0, fmt.Errorf("wait for another migration: %w", err)
+	}
+	defer func() { err = errors.Join(err, locker.SessionUnlock(context.WithoutCancel(ctx), conn)) }()
+
+	fromPostgres, err := migratePostgres(ctx, db)
+	if err != nil {
+		return fromPostgres, err
+	}
+	fromClickHouse, err := MigrateClickHouse(ctx, clickhouseURL)
+	return fromPostgres + fromClickHouse, err
+}
+
+// MigratePostgres brings Postgres alone to the newest schema; callers that may run side by side use Migrate.
+func MigratePostgres(ctx context.Context, url string) (applied int, err error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return 0, fmt.Errorf("open postgres: %w", err)
+	}
+	defer db.Close()
+	return migratePostgres(ctx, db)
+}
+
+func migratePostgres(ctx context.Context, db *sql.DB) (int, error) {
+	applied, err := runMigrations(ctx, goose.DialectPostgres, db, postgresFiles, "postgres")
+	if err != nil {
+		return applied, fmt.Errorf("migrate postgres: %w", err)
+	}
+	return applied, nil
+}
+
+// MigrateClickHouse brings ClickHouse alone to the newest schema, making the database where it is missing.
+func MigrateClickHouse(ctx context.Context, url string) (applied int, err error) {
+	options, err := clickhouse.ParseDSN(url)
+	if err != nil {
+		return 0, fmt.Errorf("read the ClickHouse URL: %w", err)
+	}
+	if err := ensureDatabase(ctx, options); err != nil {
+		return 0, fmt.Errorf("migrate clickhouse: %w", err)
+	}
+	db := clickhouse.OpenDB(options)
+	defer db.Close()
+	applied, err = runMigrations(ctx, goose.DialectClickHouse, db, clickhouseFiles, "clickhouse")
+	if err != nil {
+		return applied, fmt.Errorf("migrate clickhouse: %w", err)
+	}
+	return applied, nil
+}
+
+func runMigrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, files embed.FS, dir string) (int, error) {
+	sub, err := fs.Sub(files, dir)
+	if err != nil {
+		return 0, err
+	}
+	store, err := database.NewStore(dialect, migrationsTable)
+	if err != nil {
+		return 0, err
+	}
+	provider, err := goose.NewProvider("", db, sub, goose.WithStore(store))
+	if err != nil {
+		return 0, err
+	}
+	results, err := provider.Up(ctx)
+	return len(results), err
+}
+
+// ensureDatabase makes the database; only a server that does not know it is asked to, for that right may be missing.
+func ensureDatabase(ctx context.Context, options *clickhouse.Options) error {
+	if options.Auth.Database == "" {
+		options.Auth.Database = Database
+	}
+	if options.Auth.Database != Database {
+		return fmt.Errorf("the database must be %q, not %q", Database, options.Auth.Database)
+	}
+	err := withConn(options, func(conn driver.Conn) error { return conn.Ping(ctx) })
+	var exception *clickhouse.Exception
+	if !errors.As(err, &exception) || exception.Code != unknownDatabase {
+		return err
+	}
+	elsewhere := *options
+	elsewhere.Auth.Database = "default"
+	return withConn(&elsewhere, func(conn driver.Conn) error {
+		return conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+Database)
+	})
+}
+
+func withConn(options *clickhouse.Options, do func(driver.Conn) error) error {
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return do(conn)
+}

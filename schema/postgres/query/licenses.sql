@@ -1,0 +1,11 @@
+-- name: CreateLicense :one
+-- CreateLicense adds a license.
+INSERT INTO licenses (id, name) VALUES (@id, @name) RETURNING id, name, created_at, suspended_at;
+
+-- name: EnsureLicense :exec
+-- EnsureLicense adds a license unless it is there.
+INSERT INTO licenses (id, name) VALUES (@id, @name) ON CONFLICT (id) DO NOTHING;
+
+-- name: FindLicense :one
+-- FindLicense reads one license.
+SELECT id, name, created_at, suspended_at FROM licenses WHERE id = @id;
