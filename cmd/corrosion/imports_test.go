@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// allowedImports says which of our packages a package may import; a prefix stands for all below it. Test support
+// packages (schematest, localtest) may be imported by any test.
+func allowedImports() []struct{ from, to string } {
+	return []struct{ from, to string }{
+		{"corrosion/schema/schematest", "corrosion/schema"},
+		{"corrosion/schema/schematest", "corrosion/deploy/local"},
+		{"corrosion/deploy/local/localtest", "corrosion/deploy/local"},
+		{"corrosion/schema/", "corrosion/schema"},
+		{"corrosion/ingest", "corrosion/schema"},
+		{"corrosion/ingest", "corrosion/ingest"},
+		{"corrosion/aggregator", "corrosion/schema"},
+		{"corrosion/api", "corrosion/schema"},
+		{"corrosion/api", "corrosion/api"},
+		{"corrosion/cmd/corrosion", "corrosion"},
+	}
+}
+
+func within(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
+}
+
+func allowed(from, to string) bool {
+	if strings.HasSuffix(to, "/schematest") || strings.HasSuffix(to, "/localtest") {
+		return false
+	}
+	for _, edge := range allowedImports() {
+		if within(from, edge.from) && within(to, edge.to) {
+			return true
+		}
+	}
+	return false
+}
+
+// A sample goes one way through the packages; an import that turns back is a fault of design.
+func TestImportEdges(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "corrosion/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	packages := 0
+	for decoder.More() {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages++
+		for _, to := range p.Imports {
+			if within(to, "corrosion") && !allowed(p.ImportPath, to) {
+				t.Errorf("%s may not import %s", p.ImportPath, to)
+			}
+		}
+	}
+	if packages < 5 {
+		t.Errorf("go list named only %d packages", packages)
+	}
+}
