@@ -52,6 +52,7 @@ func ClickHouseURL(t testing.TB) string { t.Helper(); return ClickHouse(t).URL()
 // NewClickHouse starts a server for this test alone; it stops with the test.
 func NewClickHouse(t testing.TB, options ...ClickHouseOption) *ClickHouseServer {
 	t.Helper()
+	shared.requireMain(t)
 	s := newClickHouse(t.TempDir())
 	for _, option := range options {
 		option(&s.config)

@@ -12,6 +12,7 @@ package localtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -36,12 +37,14 @@ type process struct {
 	main       bool // Main was called
 	dir        string
 	clickhouse *ClickHouseServer
+	nats       *NATSServer
 }
 
 // Main runs the tests, stops the shared servers, looks for leaked goroutines
 // and exits. In the child process of a server it runs that server instead.
 func Main(m *testing.M, options ...goleak.Option) {
 	local.ChildMain()
+	childMain()
 	shared.main = true
 	code := m.Run()
 	if err := shared.close(); err != nil {
@@ -57,12 +60,18 @@ func Main(m *testing.M, options ...goleak.Option) {
 	os.Exit(code)
 }
 
-// sharedDir returns a directory for one shared server.
-func (p *process) sharedDir(t testing.TB, name string) string {
+// requireMain fails a test whose package would run itself again as a server.
+func (p *process) requireMain(t testing.TB) {
 	t.Helper()
 	if !p.main {
 		t.Fatal("TestMain must be func TestMain(m *testing.M) { localtest.Main(m) }")
 	}
+}
+
+// sharedDir returns a directory for one shared server.
+func (p *process) sharedDir(t testing.TB, name string) string {
+	t.Helper()
+	p.requireMain(t)
 	if p.dir == "" {
 		dir, err := os.MkdirTemp("", "corrosion-test-")
 		if err != nil {
@@ -78,7 +87,10 @@ func (p *process) close() error {
 	defer p.mu.Unlock()
 	var err error
 	if p.clickhouse != nil {
-		err = p.clickhouse.stop()
+		err = errors.Join(err, p.clickhouse.stop())
+	}
+	if p.nats != nil {
+		err = errors.Join(err, p.nats.stop())
 	}
 	if p.dir != "" {
 		_ = os.RemoveAll(p.dir)

@@ -1,11 +1,15 @@
 package localtest
 
 import (
+	"context"
 	"database/sql"
+	"strconv"
 	"testing"
 	"time"
 
 	_ "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -45,4 +49,53 @@ func TestShared(t *testing.T) {
 	if ClickHouseURL(t) != ClickHouse(t).URL() {
 		t.Fatal("two shared servers")
 	}
+}
+
+func TestNATSKeepsAcknowledgedOverKill(t *testing.T) {
+	s := NewNATS(t)
+	stream := connectStream(t, s)
+	const messages = 5000
+	for i := range messages {
+		if _, err := stream.PublishAsync("kept.x", []byte(strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-stream.PublishAsyncComplete():
+	case <-time.After(10 * time.Second):
+		t.Fatal("publishes not acknowledged")
+	}
+	begun := time.Now()
+	s.Kill(t)
+	s.Start(t)
+	t.Logf("killed and back after %s", time.Since(begun).Round(time.Millisecond))
+	CheckFor(t, 10*time.Second, 50*time.Millisecond, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		kept, err := stream.Stream(ctx, "KEPT")
+		if err != nil {
+			return err
+		}
+		if n := kept.CachedInfo().State.Msgs; n != messages {
+			t.Fatalf("%d messages survived, want %d", n, messages)
+		}
+		return nil
+	})
+}
+
+func connectStream(t *testing.T, s *NATSServer) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(s.URL(), nats.ReconnectWait(50*time.Millisecond), nats.MaxReconnects(-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	stream, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.CreateStream(t.Context(), jetstream.StreamConfig{Name: "KEPT", Subjects: []string{"kept.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	return stream
 }
