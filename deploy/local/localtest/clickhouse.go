@@ -96,7 +96,9 @@ func (s *ClickHouseServer) Start(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.server = server
-	s.config.NativePort, s.config.HTTPPort = server.Ports()
+	native, http := server.Ports()
+	samePort(t, &s.config.NativePort, native)
+	samePort(t, &s.config.HTTPPort, http)
 }
 
 // Stop ends the server cleanly.

@@ -38,6 +38,7 @@ type process struct {
 	dir        string
 	clickhouse *ClickHouseServer
 	nats       *NATSServer
+	postgres   *PostgresServer
 }
 
 // Main runs the tests, stops the shared servers, looks for leaked goroutines
@@ -92,6 +93,9 @@ func (p *process) close() error {
 	if p.nats != nil {
 		err = errors.Join(err, p.nats.stop())
 	}
+	if p.postgres != nil {
+		err = errors.Join(err, p.postgres.stop())
+	}
 	if p.dir != "" {
 		_ = os.RemoveAll(p.dir)
 	}
@@ -125,4 +129,13 @@ func startContext() (context.Context, context.CancelFunc) {
 
 func stopContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), stopLimit)
+}
+
+// samePort remembers a server's port, and fails when a restart moved it.
+func samePort(t testing.TB, kept *int, now int) {
+	t.Helper()
+	if *kept != 0 && *kept != now {
+		t.Fatalf("port %d is taken by another process", *kept)
+	}
+	*kept = now
 }

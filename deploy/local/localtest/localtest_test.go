@@ -99,3 +99,19 @@ func connectStream(t *testing.T, s *NATSServer) jetstream.JetStream {
 	}
 	return stream
 }
+
+func TestPostgresKeepsCommittedOverKill(t *testing.T) {
+	s := NewPostgres(t)
+	s.exec(t, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
+	begun := time.Now()
+	s.Kill(t)
+	s.Start(t)
+	t.Logf("killed and back after %s", time.Since(begun).Round(time.Millisecond))
+	s.exec(t, "DO $$ BEGIN ASSERT (SELECT count(*) FROM kept) = 1000; END $$")
+}
+
+func TestPostgresURLIsFresh(t *testing.T) {
+	if a, b := PostgresURL(t), PostgresURL(t); a == b {
+		t.Fatal("two tests share a database")
+	}
+}

@@ -108,9 +108,11 @@ func (s *NATSServer) PID() int { return s.cmd.Process.Pid }
 // Start starts a stopped or killed server on the same port and data.
 func (s *NATSServer) Start(t testing.TB) {
 	t.Helper()
+	port := s.setup.Port
 	if err := s.start(); err != nil {
 		t.Fatal("start nats:", err)
 	}
+	samePort(t, &port, s.setup.Port)
 }
 
 func (s *NATSServer) start() error {
