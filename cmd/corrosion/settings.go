@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"corrosion/deploy/local"
+	"corrosion/schema"
+)
+
+// services says where the stores are; what is empty is started by serve, and found by the other commands through the
+// endpoints file of the platform that runs on the data directory.
+type services struct {
+	Data              string `env:"CORROSION_DATA" default:"./data" help:"Everything that local services and the program keep."`
+	NATSURL           string `name:"nats-url" env:"CORROSION_NATS_URL" help:"NATS; unset = local."`
+	ClickHouseURL     string `name:"clickhouse-url" env:"CORROSION_CLICKHOUSE_URL" help:"ClickHouse, native protocol (clickhouse://user:password@host:9000/corrosion); unset = local."`
+	ClickHouseHTTPURL string `name:"clickhouse-http-url" env:"CORROSION_CLICKHOUSE_HTTP_URL" help:"ClickHouse over HTTP, for exports; unset = port 8123 of the native URL."`
+	PostgresURL       string `name:"postgres-url" env:"CORROSION_POSTGRES_URL" help:"Postgres; unset = local."`
+}
+
+// logging is how a command speaks of what it does.
+type logging struct {
+	LogLevel  string `env:"CORROSION_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
+	LogFormat string `env:"CORROSION_LOG_FORMAT" default:"text" enum:"text,json" help:"Log lines as ${enum}."`
+}
+
+func (l logging) logger(e *env) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // the enum has been checked
+	options := &slog.HandlerOptions{Level: level}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(e.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(e.stderr, options))
+}
+
+// retention is how long ClickHouse keeps rows.
+type retention struct {
+	RetentionRaw    int `env:"CORROSION_RETENTION_RAW_DAYS" default:"7" help:"Days that raw samples are kept."`
+	RetentionHourly int `env:"CORROSION_RETENTION_HOURLY_DAYS" default:"90" help:"Days that hourly rollups are kept."`
+}
+
+func (r retention) value() schema.Retention {
+	const day = 24 * time.Hour
+	return schema.Retention{Raw: time.Duration(r.RetentionRaw) * day, Hourly: time.Duration(r.RetentionHourly) * day}
+}
+
+// jwtKeys is where tokens are signed.
+type jwtKeys struct {
+	JWTKeyFile string `name:"jwt-key-file" env:"CORROSION_JWT_KEY_FILE" help:"Signing key of tokens; unset = jwt.key in the data directory, made on first start."`
+}
+
+func (k jwtKeys) path(data string) string {
+	if k.JWTKeyFile != "" {
+		return k.JWTKeyFile
+	}
+	return filepath.Join(data, "jwt.key")
+}
+
+// find fills what is not given from the endpoints of the platform that runs on the data directory.
+func (s *services) find(need ...*string) error {
+	running, err := local.ReadEndpoints(s.Data)
+	if err == nil {
+		fill(&s.NATSURL, running.NATS)
+		fill(&s.ClickHouseHTTPURL, running.ClickHouseHTTP)
+		fill(&s.ClickHouseURL, running.ClickHouseNative)
+		fill(&s.PostgresURL, running.Postgres)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, target := range need {
+		if *target == "" {
+			return fmt.Errorf("no platform runs on %s: start one with `corrosion serve`, or give %s", s.Data, s.flagOf(target))
+		}
+	}
+	return nil
+}
+
+func fill(target *string, value string) {
+	if *target == "" {
+		*target = value
+	}
+}
+
+func (s *services) flagOf(target *string) string {
+	switch target {
+	case &s.NATSURL:
+		return "--nats-url"
+	case &s.PostgresURL:
+		return "--postgres-url"
+	case &s.ClickHouseHTTPURL:
+		return "--clickhouse-http-url"
+	default:
+		return "--clickhouse-url"
+	}
+}
+
+// require asks for URLs that a lone role cannot do without.
+func (s *services) require(targets ...*string) error {
+	var faults []error
+	for _, target := range targets {
+		if *target == "" {
+			faults = append(faults, fmt.Errorf("%s is missing: a role that runs alone needs its services by URL", s.flagOf(target)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// httpOf derives ClickHouse's HTTP URL from the native one.
+func httpOf(native string) (string, error) {
+	u, err := url.Parse(native)
+	if err != nil {
+		return "", errors.New("the ClickHouse URL cannot be read") // the parse error would repeat the password
+	}
+	scheme, port := "http", 8123
+	if u.Query().Get("secure") == "true" {
+		scheme, port = "https", 8443
+	}
+	out := url.URL{Scheme: scheme, User: u.User, Host: u.Hostname() + ":" + strconv.Itoa(port), Path: "/", RawQuery: "database=" + schema.Database}
+	return out.String(), nil
+}
