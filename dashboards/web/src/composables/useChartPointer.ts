@@ -1,0 +1,84 @@
+import { computed, ref, type Ref } from 'vue'
+import { stepIndex, timeAt, xOf, type Scale } from '@/lib/hover'
+import { nearest } from '@/lib/points'
+import { useCrosshair } from './useCrosshair'
+
+interface Chart {
+  id: string
+  frame: Readonly<Ref<HTMLElement | null>>
+  /** The moments that can be pointed at, ascending. */
+  times: Readonly<Ref<number[]>>
+  scale: Readonly<Ref<Scale>>
+  zoom: (from: number, to: number) => void
+}
+
+// A drag shorter than this, px, was a click.
+const minDrag = 8
+
+/** Mouse, finger and keyboard on a chart: they move the view's cross-hair and choose a stretch to zoom into. */
+export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
+  const crosshair = useCrosshair()
+  // The moment where a selection began; null when none is under way.
+  const anchor = ref<number | null>(null)
+
+  const index = computed(() => (crosshair.value ? nearest(times.value, crosshair.value.t) : -1))
+  const moment = computed(() => times.value[index.value] ?? null)
+  const mine = computed(() => crosshair.value?.chart === id)
+  const x = computed(() => (moment.value === null ? 0 : xOf(scale.value, moment.value)))
+  const selection = computed(() => {
+    if (anchor.value === null || !mine.value || !crosshair.value) return null
+    const [a, b] = [xOf(scale.value, anchor.value), xOf(scale.value, crosshair.value.t)]
+    return { left: Math.min(a, b), width: Math.abs(b - a) }
+  })
+
+  function pointTo(event: PointerEvent): number {
+    const left = frame.value?.getBoundingClientRect().left ?? 0
+    const t = timeAt(scale.value, event.clientX - left)
+    crosshair.value = { t, chart: id }
+    return t
+  }
+
+  function finish(): void {
+    const chosen = selection.value
+    const [from, to] = [anchor.value, crosshair.value?.t]
+    anchor.value = null
+    if (chosen && chosen.width >= minDrag && from !== null && to !== undefined) zoom(from, to)
+  }
+
+  function leave(): void {
+    anchor.value = null
+    if (mine.value) crosshair.value = null
+  }
+
+  function onKey(event: KeyboardEvent): void {
+    if (event.key === 'Escape') return leave()
+    if (event.key === 'Enter' && moment.value !== null) {
+      if (anchor.value === null) anchor.value = moment.value
+      else finish()
+      return event.preventDefault()
+    }
+    const start = index.value < 0 ? times.value.length : index.value
+    const next = stepIndex(event.key, start, times.value.length, event.shiftKey)
+    const t = next === null ? undefined : times.value[next]
+    if (t === undefined) return
+    crosshair.value = { t, chart: id }
+    event.preventDefault()
+  }
+
+  const listeners = {
+    pointermove: pointTo,
+    pointerdown: (event: PointerEvent) => {
+      const t = pointTo(event)
+      // A finger scrolls and reads; only mouse and pen select.
+      if (event.pointerType === 'touch' || event.button !== 0) return
+      anchor.value = t
+      frame.value?.setPointerCapture(event.pointerId)
+    },
+    pointerup: finish,
+    pointercancel: leave,
+    pointerleave: leave,
+    blur: leave,
+    keydown: onKey,
+  }
+  return { index, moment, mine, x, selection, listeners }
+}

@@ -1,0 +1,71 @@
+import { onBeforeUnmount, onMounted, shallowReactive, watch } from 'vue'
+import { Poller } from '@/lib/poller'
+
+/** What a view knows of its data. */
+export interface PollState<T> {
+  data: T | null
+  /** When data arrived, epoch ms. */
+  loadedAt: number
+  /** Data belongs to an earlier question; the answer to the present one is on its way. */
+  pending: boolean
+  error: unknown
+  /** When the next try after an error starts, epoch ms; null when asking again cannot help. */
+  retryAt: number | null
+}
+
+/** What to load and what it depends on. */
+export interface Question<T> {
+  /** A new key is a new question: the request under way ends and the new one starts. */
+  key: string
+  /** Data of another subject must not be shown while this one loads; of the same subject it may. */
+  subject: string
+  load: (signal: AbortSignal) => Promise<T>
+}
+
+/** Keeps the answer to a question fresh while the page is visible; ends with the component. */
+export function usePolling<T>(question: () => Question<T>): { state: PollState<T>; retry: () => void } {
+  const state = shallowReactive<PollState<T>>(initialState())
+  const poller = new Poller<T>((signal) => question().load(signal), {
+    onStart: () => undefined,
+    onData: (data) => Object.assign(state, initialState(), { data, loadedAt: Date.now() }),
+    onError: (error, wait) => {
+      // An old question's data under a new question's name would be a lie.
+      if (state.pending) state.data = null
+      Object.assign(state, { error, pending: false, retryAt: wait === null ? null : Date.now() + wait })
+    },
+  })
+
+  watch(
+    () => [question().key, question().subject] as const,
+    ([, subject], [, before]) => {
+      if (subject !== before) Object.assign(state, initialState())
+      Object.assign(state, { pending: state.data !== null, error: null, retryAt: null })
+      poller.refresh()
+    },
+  )
+  followPage(poller)
+  return { state, retry: () => poller.refresh() }
+}
+
+function initialState() {
+  return { data: null, loadedAt: 0, pending: false, error: null, retryAt: null }
+}
+
+/** Loads at mount, rests while the tab is hidden, and asks at once when the network is back. */
+function followPage<T>(poller: Poller<T>): void {
+  const onVisibility = () => (document.hidden ? poller.pause() : poller.resume())
+  const onOnline = () => {
+    if (!document.hidden) poller.refresh()
+  }
+  onMounted(() => {
+    document.addEventListener('visibilitychange', onVisibility)
+    window.addEventListener('online', onOnline)
+    if (document.hidden) poller.pause()
+    else poller.refresh()
+  })
+  onBeforeUnmount(() => {
+    document.removeEventListener('visibilitychange', onVisibility)
+    window.removeEventListener('online', onOnline)
+    poller.stop()
+  })
+}

@@ -1,0 +1,65 @@
+import { ApiError } from '@/api/client'
+
+/** A failure in words for the person at the screen: what happened, and what to do. */
+export interface Explanation {
+  title: string
+  advice: string
+}
+
+/** Says what an error means; never shows internals that the server did not word for people. */
+export function explain(error: unknown, online = true): Explanation {
+  if (!online) {
+    return { title: 'You are offline', advice: 'The page goes on by itself once the connection is back.' }
+  }
+  if (!(error instanceof ApiError)) {
+    return {
+      title: 'Something went wrong on this page',
+      advice: 'Reload it; if that does not help, tell us.',
+    }
+  }
+  return error.failure === 'status' ? explainStatus(error) : explainFailure(error)
+}
+
+function explainFailure(error: ApiError): Explanation {
+  switch (error.failure) {
+    case 'timeout':
+      return { title: 'The server takes too long to answer', advice: 'A shorter range may answer sooner.' }
+    case 'answer':
+      return {
+        title: 'The answer could not be read',
+        advice: 'Something between this page and the server may have changed it: check a proxy in between.',
+      }
+    default:
+      return {
+        title: 'The server cannot be reached',
+        advice: 'Check that “corrosion serve” is running and that this machine can reach it.',
+      }
+  }
+}
+
+function explainStatus(error: ApiError): Explanation {
+  const detail = error.problem?.errors?.map((e) => e.message).find(Boolean) ?? error.problem?.detail
+  if (error.status === 401) {
+    return {
+      title: 'The access token is not accepted',
+      advice: 'It may have expired: make a new one with “corrosion token” and paste it again.',
+    }
+  }
+  if (error.status === 403) return { title: 'No permission', advice: 'This token may not read analytics.' }
+  if (error.status === 429) {
+    return { title: 'Too many requests', advice: 'The page waits as long as the server asks, then goes on.' }
+  }
+  if (error.status === 503) {
+    return {
+      title: 'The server is not ready',
+      advice: detail ?? 'One of its stores is away; “corrosion doctor” says which.',
+    }
+  }
+  if (error.status >= 500) {
+    return {
+      title: 'The server failed to answer',
+      advice: 'Its log says why; the page tries again by itself.',
+    }
+  }
+  return { title: 'The request was refused', advice: detail ?? `The server answered ${error.status}.` }
+}

@@ -1,0 +1,119 @@
+import type { ComposeOption } from 'echarts/core'
+import type { LineSeriesOption } from 'echarts/charts'
+import type { GridComponentOption, MarkAreaComponentOption } from 'echarts/components'
+import type { ChartLine, Tone } from './charts'
+import { formatAxis, formatTick, type Kind, type Place } from './format'
+import { gaps, segments, type Cell } from './points'
+
+export type TimeChartOption = ComposeOption<LineSeriesOption | GridComponentOption | MarkAreaComponentOption>
+
+/** The colours of a theme, as the stylesheet names them. */
+export interface Palette {
+  main: string
+  second: string
+  text: string
+  rule: string
+  gap: string
+  font: string
+}
+
+/** All that a chart's picture depends on. */
+export interface Picture {
+  lines: ChartLine[]
+  /** The whole range, epoch ms: the axis shows it even where nothing was measured. */
+  from: number
+  to: number
+  kind: Kind
+  area: boolean
+  zero: boolean
+  palette: Palette
+  /** The chart's width, px: it bounds the number of labels. */
+  width: number
+  place?: Place
+}
+
+/** The margins around the plot, px; the cross-hair is laid over the picture by them. */
+export const plot = { left: 56, right: 12, top: 14, bottom: 26 } as const
+
+/** Draws lines over time: whole buckets solid, partial ones dashed, gaps left open and shaded. */
+export function timeChartOption(picture: Picture): TimeChartOption {
+  return {
+    animation: false,
+    textStyle: { fontFamily: picture.palette.font },
+    grid: { ...plot, containLabel: false },
+    xAxis: timeAxis(picture),
+    yAxis: valueAxis(picture),
+    series: picture.lines.flatMap((line, i) => lineSeries(line, picture, i === 0)),
+  } satisfies TimeChartOption
+}
+
+function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption['xAxis'] {
+  return {
+    type: 'time',
+    min: from,
+    max: to,
+    splitNumber: Math.max(2, Math.round(width / 110)),
+    axisLine: { lineStyle: { color: palette.rule } },
+    axisTick: { show: false },
+    splitLine: { show: false },
+    axisLabel: {
+      color: palette.text,
+      fontSize: 11,
+      hideOverlap: true,
+      formatter: (t: number) => formatTick(t, place),
+    },
+  }
+}
+
+function valueAxis({ kind, zero, palette, place }: Picture): TimeChartOption['yAxis'] {
+  return {
+    type: 'value',
+    scale: !zero,
+    splitNumber: 3,
+    axisLine: { show: false },
+    axisTick: { show: false },
+    splitLine: { lineStyle: { color: palette.rule } },
+    axisLabel: { color: palette.text, fontSize: 11, formatter: (v: number) => formatAxis(kind, v, place) },
+  }
+}
+
+function lineSeries(line: ChartLine, picture: Picture, first: boolean): LineSeriesOption[] {
+  const { solid, dashed, lone } = segments(line.points)
+  const base = baseSeries(picture.palette[line.tone satisfies Tone], picture.area)
+  return [
+    {
+      ...base,
+      name: line.label,
+      data: solid.map((cell) => (lone.has(cell[0]) ? { value: cell, symbol: 'circle' } : cell)),
+      markArea: first ? gapAreas(picture) : undefined,
+    },
+    {
+      ...base,
+      name: `${line.label} (partial)`,
+      data: dashed satisfies Cell[],
+      lineStyle: { ...base.lineStyle, type: [3, 4] },
+      areaStyle: base.areaStyle ? { ...base.areaStyle, opacity: 0.05 } : undefined,
+    },
+  ]
+}
+
+function baseSeries(color: string, area: boolean) {
+  return {
+    type: 'line',
+    color,
+    connectNulls: false,
+    symbol: 'none',
+    symbolSize: 5,
+    silent: true,
+    lineStyle: { width: 1.75, color, join: 'round' },
+    areaStyle: area ? { color, opacity: 0.14 } : undefined,
+  } satisfies LineSeriesOption
+}
+
+function gapAreas({ lines, from, to, palette }: Picture): LineSeriesOption['markArea'] {
+  return {
+    silent: true,
+    itemStyle: { color: palette.gap },
+    data: gaps(lines, from, to).map(([a, b]) => [{ xAxis: a }, { xAxis: b }]),
+  }
+}
