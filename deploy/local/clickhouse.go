@@ -14,15 +14,19 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Names that every local ClickHouse and PostgreSQL has.
 const (
 	// Database is the database of the program, and the user that owns it.
 	Database = "corrosion"
-	// Operator is the read-only ClickHouse user.
-	Operator = "operator"
+	// OperatorUser is the read-only ClickHouse user.
+	OperatorUser = "operator"
 )
+
+// leftoverLimit is more than a child takes to end after its parent.
+const leftoverLimit = childGrace + 5*time.Second
 
 // ClickHouseConfig says how one local ClickHouse runs.
 type ClickHouseConfig struct {
@@ -74,6 +78,9 @@ func StartClickHouse(ctx context.Context, config ClickHouseConfig) (*ClickHouse,
 	if err := c.locate(ctx); err != nil {
 		return nil, fmt.Errorf("find clickhouse: %w", err)
 	}
+	if err := c.awaitLeftover(ctx); err != nil {
+		return nil, err
+	}
 	ports, err := choosePorts(config.NativePort, config.HTTPPort)
 	if err != nil {
 		return nil, err
@@ -100,8 +107,40 @@ func (c *ClickHouse) locate(ctx context.Context) error {
 		return errors.New("local.ChildMain was not called at the start of main")
 	}
 	library, err := clickHouseLibrary()
-	c.library = library
+	if err == nil {
+		c.library = library
+		return nil
+	}
+	if binary, lookErr := exec.LookPath("clickhouse"); lookErr == nil && checkClickHouseVersion(ctx, binary) == nil {
+		c.config.Binary = binary
+		return nil
+	}
 	return err
+}
+
+// awaitLeftover waits for a server on the same data whose parent was killed: it
+// is on its way out, and still holds its status file and its ports.
+func (c *ClickHouse) awaitLeftover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leftoverLimit)
+	defer cancel()
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		status, err := os.Open(filepath.Join(c.config.Dir, "store", "status"))
+		if err != nil {
+			return nil // never started here
+		}
+		err = flock(status, syscall.LOCK_SH)
+		_ = status.Close()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the ClickHouse that still runs on %s: %w", c.config.Dir, ctx.Err())
+		}
+	}
 }
 
 // prepare makes the directories and writes the configuration.
@@ -142,6 +181,9 @@ func (c *ClickHouse) consoleLog() string {
 // command starts the engine in a session of its own: SYSTEM SHUTDOWN signals
 // its whole process group. The pipe on standard input ends it with us.
 func (c *ClickHouse) command(context.Context) (*exec.Cmd, error) {
+	if err := requireFree(c.config.NativePort, c.config.HTTPPort); err != nil {
+		return nil, err
+	}
 	config := filepath.Join(c.config.Dir, "config.xml")
 	cmd := exec.Command(c.config.Binary, "server", "--config-file="+config)
 	if c.config.Binary == "" {

@@ -50,12 +50,14 @@ func listenNear(want int) (net.Listener, error) {
 	return nil, fmt.Errorf("find a free port on %s: %d tries", loopback, freePortTries)
 }
 
-// portFree reports whether a server could listen on port now.
-func portFree(port int) bool {
-	listener, err := net.Listen("tcp", hostPort(port))
-	if err != nil {
-		return false
+// requireFree fails when a server could not listen on one of the ports now.
+func requireFree(ports ...int) error {
+	for _, port := range ports {
+		listener, err := net.Listen("tcp", hostPort(port))
+		if err != nil {
+			return fmt.Errorf("port %d is taken by another process", port)
+		}
+		_ = listener.Close()
 	}
-	_ = listener.Close()
-	return true
+	return nil
 }

@@ -54,15 +54,15 @@ func StartPostgres(ctx context.Context, config PostgresConfig) (*Postgres, error
 	if config.LogDir == "" {
 		config.LogDir = config.Dir
 	}
-	ports, err := choosePorts(config.Port)
-	if err != nil {
-		return nil, err
-	}
-	config.Port = ports[0]
 	p := &Postgres{config: config}
 	if err := p.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare postgres: %w", err)
 	}
+	ports, err := choosePorts(config.Port)
+	if err != nil {
+		return nil, err
+	}
+	p.config.Port = ports[0]
 	if p.daemon, err = startDaemon(ctx, "postgres", p, config.Logger, !config.NoRestart); err != nil {
 		return nil, err
 	}
@@ -100,10 +100,10 @@ func (p *Postgres) prepare(ctx context.Context) error {
 		}
 		p.data = filepath.Join(outside, "data")
 	}
-	if _, err := os.Stat(p.data); err == nil {
-		return p.user.own(p.data)
+	if _, err := os.Stat(p.data); err != nil {
+		return p.initialise(ctx)
 	}
-	return p.initialise(ctx)
+	return errors.Join(p.user.own(p.data), clearLeftovers(ctx, p.data)) // those hold the port
 }
 
 // initialise makes a cluster beside its place and moves it there when whole.
@@ -149,6 +149,9 @@ func (p *Postgres) command(ctx context.Context) (*exec.Cmd, error) {
 	if err := clearLeftovers(ctx, p.data); err != nil {
 		return nil, err
 	}
+	if err := requireFree(p.config.Port); err != nil {
+		return nil, err
+	}
 	settings := map[string]string{
 		"listen_addresses": loopback, "port": fmt.Sprint(p.config.Port), "unix_socket_directories": "",
 		"logging_collector": "off", "log_destination": "stderr", "log_line_prefix": "%m [%p] ",
@@ -178,7 +181,14 @@ func (p *Postgres) stop(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGINT) 
 
 func (p *Postgres) complaint() string { return lastLine(p.logFile()) }
 
-func (p *Postgres) ping(ctx context.Context) error { return p.asSuperuser(ctx, "SELECT 1") }
+func (p *Postgres) ping(ctx context.Context) error {
+	err := p.asSuperuser(ctx, "SELECT 1")
+	if answer := (*pgconn.PgError)(nil); errors.As(err, &answer) && answer.Code == "28P01" { // invalid_password
+		return &hopelessError{"the cluster in " + p.data + " was made with other passwords than secrets.json holds: " +
+			"restore that file, or move the directory away"}
+	}
+	return err
+}
 
 // asSuperuser runs statements one after the other, each on its own.
 func (p *Postgres) asSuperuser(ctx context.Context, statements ...string) (err error) {

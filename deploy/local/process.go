@@ -38,6 +38,11 @@ type engine interface {
 	complaint() string
 }
 
+// hopelessError is a ping's answer that more waiting will not change.
+type hopelessError struct{ reason string }
+
+func (e *hopelessError) Error() string { return e.reason }
+
 // daemon keeps one engine's process running: it starts it, waits until it
 // answers, and starts it again when it dies, until it is closed.
 type daemon struct {
@@ -127,8 +132,8 @@ func (d *daemon) await(ctx context.Context, p *process) error {
 		probe, cancel := context.WithTimeout(ctx, probeLimit)
 		last = d.engine.ping(probe)
 		cancel()
-		if last == nil {
-			return nil
+		if hopeless := (*hopelessError)(nil); last == nil || errors.As(last, &hopeless) {
+			return last
 		}
 		select {
 		case <-p.exited:

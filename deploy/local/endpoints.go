@@ -1,0 +1,67 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// Endpoints are URLs that clients on this machine can use, with credentials.
+type Endpoints struct {
+	HTTP             string   `json:"http"`
+	NATS             string   `json:"nats"`
+	ClickHouseNative string   `json:"clickhouse_native"`
+	ClickHouseHTTP   string   `json:"clickhouse_http"`
+	Postgres         string   `json:"postgres"`
+	Operator         Operator `json:"operator,omitzero"`
+}
+
+// Operator is the login of ClickHouse's read-only user.
+type Operator struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+func endpointsFile(dataDir string) string { return filepath.Join(dataDir, "endpoints.json") }
+
+// ReadEndpoints returns the endpoints of the instance that runs on dataDir;
+// without one the error wraps fs.ErrNotExist.
+func ReadEndpoints(dataDir string) (Endpoints, error) {
+	var e Endpoints
+	raw, err := os.ReadFile(endpointsFile(dataDir))
+	if err != nil {
+		return e, fmt.Errorf("find a running instance: %w", err)
+	}
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return e, fmt.Errorf("parse endpoints.json: %w", err)
+	}
+	return e, nil
+}
+
+func (e Endpoints) write(dataDir string) error {
+	content, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode endpoints: %w", err)
+	}
+	return writeAtomically(endpointsFile(dataDir), append(content, '\n'))
+}
+
+// httpFromNative guesses the HTTP URL of a server known by its native URL: the
+// same host and login, and the usual port.
+func httpFromNative(native string) string {
+	u, err := url.Parse(native)
+	if err != nil {
+		return ""
+	}
+	out := url.URL{Scheme: "http", User: u.User, Path: "/", Host: net.JoinHostPort(u.Hostname(), "8123")}
+	if secure := u.Query().Get("secure"); secure == "true" || secure == "1" {
+		out.Scheme, out.Host = "https", net.JoinHostPort(u.Hostname(), "8443")
+	}
+	if len(u.Path) > 1 {
+		out.RawQuery = url.Values{"database": {u.Path[1:]}}.Encode()
+	}
+	return out.String()
+}
