@@ -1,0 +1,120 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+
+	"corrosion/schema"
+)
+
+// receipt is what a batch owes one message: an ack once all of it is stored or buried.
+type receipt struct {
+	reply      string
+	epoch, seq uint64
+	storedAt   int64 // ms: when JetStream stored the message
+	// poison is why the message as a whole was unreadable; such a message is terminated instead of acknowledged.
+	poison string
+}
+
+// batch is rows as columns, the dead letters met on the way, and the receipts owed for both. It becomes one block and
+// one INSERT. It is not safe for concurrent use: the pipeline owns it while it fills, the flusher until it is stored.
+type batch struct {
+	id       string // names the INSERT in query_id and token; set when the batch is sent off
+	oldest   int64  // ms: when JetStream stored the oldest message; 0 where empty
+	receipts []receipt
+	letters  []letter
+	since    time.Time // when the first message came
+
+	rows  int
+	bytes int // what the columns and letters hold, about
+
+	license  proto.ColUUID
+	server   *words
+	ts       proto.ColInt64
+	fields   [schema.NumFields]fieldColumn
+	metrics  *metricsColumn
+	epoch    proto.ColUInt64
+	seq      proto.ColUInt64
+	idx      proto.ColUInt16
+	received proto.ColInt64
+	input    proto.Input
+
+	attempt attempt
+}
+
+// rowBytes is a row without texts and metrics: identity and times, three word keys, and a null mark for each field.
+const rowBytes = 16 + 3*8 + 8 + 2 + 4*int(schema.NumFields) + 9*int(schema.NumFields)/2
+
+// newBatch makes an empty batch whose columns are those of schema.SampleColumns, in order.
+func newBatch() *batch {
+	b := &batch{server: newWords(false), metrics: newMetricsColumn()}
+	data := map[string]proto.ColInput{
+		"license_id": &b.license, "server_id": b.server, "ts": &b.ts, "metrics": b.metrics,
+		"epoch": &b.epoch, "seq": &b.seq, "idx": &b.idx, "received_at": &b.received,
+	}
+	for f := range schema.NumFields {
+		b.fields[f] = newFieldColumn(f)
+		data[f.String()] = b.fields[f].input()
+	}
+	for _, c := range schema.SampleColumns() {
+		b.input = append(b.input, proto.InputColumn{Name: c.Name, Data: typed{data[c.Name], proto.ColumnType(c.Type)}})
+	}
+	return b
+}
+
+// Append adds one row. It copies what it needs and, once the columns have grown, allocates nothing.
+func (b *batch) Append(s *schema.Sample) {
+	b.license = append(b.license, s.License)
+	b.server.append(s.ServerID)
+	b.ts = append(b.ts, s.TS)
+	for f := range schema.NumFields {
+		b.fields[f].append(f, s)
+	}
+	b.metrics.append(s.Metrics)
+	b.epoch = append(b.epoch, s.Epoch)
+	b.seq = append(b.seq, s.Seq)
+	b.idx = append(b.idx, s.Idx)
+	b.received = append(b.received, s.ReceivedAt)
+	b.rows++
+	b.bytes += rowBytes + 12*len(s.Metrics)
+}
+
+// owe adds a receipt, and with the first one starts the batch's age.
+func (b *batch) owe(r receipt, now time.Time) {
+	if len(b.receipts) == 0 {
+		b.since, b.oldest = now, r.storedAt
+	}
+	b.oldest = min(b.oldest, r.storedAt)
+	b.receipts = append(b.receipts, r)
+}
+
+// bury adds a dead letter.
+func (b *batch) bury(l letter) {
+	b.letters = append(b.letters, l)
+	b.bytes += len(l.body) + 256
+}
+
+// Full tells whether the batch holds as much as it may.
+func (b *batch) Full(limit BatchConfig) bool {
+	return b.rows >= limit.Rows || b.bytes >= limit.Bytes || len(b.receipts) >= limit.Rows
+}
+
+// empty tells whether nothing is owed.
+func (b *batch) empty() bool { return len(b.receipts) == 0 }
+
+// Reset forgets all rows, letters and receipts and keeps the capacity of every column.
+func (b *batch) Reset() {
+	b.license, b.ts = b.license[:0], b.ts[:0]
+	b.server.reset()
+	for f := range b.fields {
+		b.fields[f].reset()
+	}
+	b.metrics.reset()
+	b.epoch, b.seq, b.idx, b.received = b.epoch[:0], b.seq[:0], b.idx[:0], b.received[:0]
+	b.rows, b.bytes = 0, 0
+	clear(b.receipts) // lets go of the reply subjects
+	clear(b.letters)
+	b.receipts, b.letters = b.receipts[:0], b.letters[:0]
+	b.id, b.since, b.oldest, b.attempt = "", time.Time{}, 0, attempt{}
+}

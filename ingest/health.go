@@ -1,0 +1,162 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Health is whether samples are being stored.
+type Health struct {
+	OK bool
+	// Reasons say, for an operator, what is wrong; empty where OK.
+	Reasons []string
+}
+
+// maxReason bounds one reason, bytes: servers' messages can be long.
+const maxReason = 300
+
+// errStarting is a consumer's state before it was first bound.
+var errStarting = errors.New("not connected yet")
+
+// status is what Health and the gauges read. The loops write it.
+type status struct {
+	now        func() time.Time
+	stuckAfter time.Duration
+
+	mu        sync.Mutex // covers what follows
+	consumers map[string]consumerState
+	store     error // of the last try; nil where it worked
+	graves    error
+	licenses  error
+	parked    int
+	held      int   // messages taken and not acknowledged
+	oldest    int64 // ms: when JetStream stored the oldest of them; 0 where none is held
+	flushed   time.Time
+	progress  time.Time // the last moment at which messages were stored or none was waiting
+}
+
+type consumerState struct {
+	away       error
+	pending    uint64 // in the stream, not delivered
+	ackPending int    // delivered, not acknowledged
+}
+
+func newStatus(stuckAfter time.Duration, streams []string, now func() time.Time) *status {
+	s := &status{now: now, stuckAfter: stuckAfter, consumers: map[string]consumerState{}, progress: now()}
+	for _, stream := range streams {
+		s.consumers[stream] = consumerState{away: errStarting}
+	}
+	return s
+}
+
+func (s *status) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func (s *status) consumerAway(stream string, err error) {
+	s.change(func() {
+		c := s.consumers[stream]
+		c.away = err
+		s.consumers[stream] = c
+	})
+}
+
+func (s *status) consumerSeen(stream string, pending uint64, ackPending int) {
+	s.change(func() {
+		s.consumers[stream] = consumerState{pending: pending, ackPending: ackPending}
+		s.restLocked()
+	})
+}
+
+func (s *status) storeAway(err error)    { s.change(func() { s.store = err }) }
+func (s *status) gravesAway(err error)   { s.change(func() { s.graves = err }) }
+func (s *status) licensesAway(err error) { s.change(func() { s.licenses = err }) }
+
+// holds notes what the pipeline holds.
+func (s *status) holds(messages, parked int, oldest int64) {
+	s.change(func() {
+		s.held, s.parked, s.oldest = messages, parked, oldest
+		s.restLocked()
+	})
+}
+
+// stored notes that a batch is done.
+func (s *status) stored() {
+	s.change(func() {
+		s.flushed = s.now()
+		s.progress = s.flushed
+	})
+}
+
+// restLocked moves progress on while there is nothing to do.
+func (s *status) restLocked() {
+	if s.held == 0 && s.pendingLocked() == 0 {
+		s.progress = s.now()
+	}
+}
+
+func (s *status) pendingLocked() (pending uint64) {
+	for _, c := range s.consumers {
+		pending += c.pending
+	}
+	return pending
+}
+
+// health lists everything that is wrong now.
+func (s *status) health() Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var reasons []string
+	add := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		reasons = append(reasons, headerText(text, maxReason))
+	}
+	for _, stream := range slices.Sorted(maps.Keys(s.consumers)) {
+		if err := s.consumers[stream].away; err != nil {
+			add("consumer of %s is away: %v", stream, err)
+		}
+	}
+	if s.store != nil {
+		add("ClickHouse does not take samples: %v", s.store)
+	}
+	if s.graves != nil {
+		add("dead letters cannot be kept: %v", s.graves)
+	}
+	if s.licenses != nil && s.parked > 0 {
+		add("%d messages wait for their license to be looked up: %v", s.parked, s.licenses)
+	}
+	waiting := s.pendingLocked() + uint64(s.held)
+	if idle := s.now().Sub(s.progress); waiting > 0 && idle > s.stuckAfter {
+		add("stuck: nothing stored for %s while %d messages wait", idle.Round(time.Second), waiting)
+	}
+	return Health{OK: len(reasons) == 0, Reasons: reasons}
+}
+
+// figures are the gauges' values.
+type figures struct {
+	pending    uint64
+	ackPending int
+	held       int
+	parked     int
+	oldestAge  time.Duration
+	flushed    time.Time
+}
+
+func (s *status) figures() figures {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := figures{pending: s.pendingLocked(), held: s.held, parked: s.parked, flushed: s.flushed}
+	for _, c := range s.consumers {
+		f.ackPending += c.ackPending
+	}
+	if s.oldest > 0 {
+		f.oldestAge = max(0, s.now().Sub(time.UnixMilli(s.oldest)))
+	}
+	return f
+}

@@ -1,0 +1,205 @@
+package ingest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"corrosion/schema"
+)
+
+// compressions are the names that Config.Compression takes.
+var compressions = map[string]ch.Compression{
+	"lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD, "none": ch.CompressionDisabled,
+}
+
+// insertSettings make one batch one INSERT that returns when it is stored, in the table and in its views, and that a
+// resend with the same token completes instead of repeating.
+var insertSettings = []ch.Setting{
+	{Key: "async_insert", Value: "0", Important: true},
+	{Key: "insert_deduplicate", Value: "1", Important: true},
+	{Key: "deduplicate_blocks_in_dependent_materialized_views", Value: "1", Important: true},
+}
+
+// attempt is what is known of a batch's earlier tries.
+type attempt struct {
+	// first is when the first try began; zero before.
+	first time.Time
+	// renewed counts the tokens given up because ClickHouse had been started anew.
+	renewed int
+	// doubtful says that an earlier try may have stored something.
+	doubtful bool
+}
+
+// token names the batch's rows for ClickHouse's deduplication, and the INSERT that carries them.
+func (b *batch) token() string { return fmt.Sprintf("corrosion-ingest-%s-%d", b.id, b.attempt.renewed) }
+
+// inserter stores batches over one connection that it opens when needed. It is not safe for concurrent use.
+//
+// It speaks through ch-go, on which clickhouse-go stands: columns that were filled in memory go out as they are, where
+// clickhouse-go would box every word and every map (BenchmarkInsert has the figures).
+type inserter struct {
+	addrs   []string
+	options ch.Options
+	timeout time.Duration
+	query   string
+	now     func() time.Time
+
+	client *ch.Client
+	conn   net.Conn
+}
+
+func newInserter(c Config, now func() time.Time) (*inserter, error) {
+	parsed, err := clickhouse.ParseDSN(c.ClickHouseURL)
+	if err != nil {
+		return nil, errors.New("ingest: ClickHouseURL: not a native ClickHouse URL") // the error would show the password
+	}
+	return &inserter{
+		addrs: parsed.Addr,
+		options: ch.Options{
+			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
+			Compression: compressions[c.Compression], ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
+		},
+		timeout: c.InsertTimeout,
+		query:   schema.InsertSamples() + " VALUES",
+		now:     now,
+	}, nil
+}
+
+// insert stores b as one block. Nil means that every row and what the views make of it is stored, once. After an error
+// the same batch is given again; anything of it that is stored already is then not stored twice, unless ClickHouse was
+// started anew in between.
+func (i *inserter) insert(ctx context.Context, b *batch) (err error) {
+	if b.rows == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, i.timeout)
+	defer cancel()
+	if err := i.connect(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			i.close()
+		}
+	}()
+	release := context.AfterFunc(ctx, func() { i.conn.Close() }) // ch-go may wait in a read that no deadline bounds
+	defer release()
+	if err := i.settleDoubt(ctx, b); err != nil {
+		return err
+	}
+	b.attempt.doubtful = true
+	err = i.client.Do(ctx, ch.Query{
+		Body: i.query, QueryID: b.token(), Input: b.input,
+		Settings: append(slices.Clone(insertSettings), ch.Setting{Key: "insert_deduplication_token", Value: b.token(), Important: true}),
+	})
+	return classify("insert", err)
+}
+
+// settleDoubt decides under which token a batch is sent again. A ClickHouse that has been up since before the first
+// try honours the token: it drops what it has stored and refuses a second INSERT of the same query_id while the first
+// still runs. One that was started since may know a token whose rows it lost, so the batch needs a new one.
+func (i *inserter) settleDoubt(ctx context.Context, b *batch) error {
+	now := i.now()
+	if !b.attempt.doubtful {
+		b.attempt.first = now
+		return nil
+	}
+	var uptime proto.ColUInt32
+	err := i.client.Do(ctx, ch.Query{Body: "SELECT toUInt32(uptime()) AS s", Result: proto.Results{{Name: "s", Data: &uptime}}})
+	if err != nil {
+		return classify("ask for uptime", err)
+	}
+	if len(uptime) != 1 {
+		return errors.New("ask for uptime: no answer")
+	}
+	up := time.Duration(uptime.Row(0)) * time.Second
+	if up < now.Sub(b.attempt.first)+2*time.Second { // whole seconds, and the clocks may differ by one
+		b.attempt.renewed++
+		b.attempt.first = now
+	}
+	return nil
+}
+
+// connect takes the first address that answers.
+func (i *inserter) connect(ctx context.Context) error {
+	if i.client != nil && !i.client.IsClosed() {
+		return nil
+	}
+	var faults []error
+	for _, addr := range i.addrs {
+		if err := i.dial(ctx, addr); err != nil {
+			faults = append(faults, classify("dial "+addr, err))
+			continue
+		}
+		return nil
+	}
+	return errors.Join(faults...)
+}
+
+func (i *inserter) dial(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*i.options.DialTimeout)
+	defer cancel()
+	conn, err := (&net.Dialer{Timeout: i.options.DialTimeout, KeepAlive: 10 * time.Second}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	if i.options.TLS != nil {
+		conn = tls.Client(conn, serverName(i.options.TLS, addr))
+	}
+	release := context.AfterFunc(ctx, func() { conn.Close() })
+	defer release()
+	client, err := ch.Connect(ctx, conn, i.options)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	i.client, i.conn = client, conn
+	return nil
+}
+
+// serverName fills in whose certificate is expected.
+func serverName(config *tls.Config, addr string) *tls.Config {
+	if config.ServerName != "" || config.InsecureSkipVerify {
+		return config
+	}
+	config = config.Clone()
+	config.ServerName, _, _ = net.SplitHostPort(addr)
+	return config
+}
+
+// close ends the connection; the next insert opens another.
+func (i *inserter) close() {
+	if i.client != nil {
+		_ = i.client.Close() // also closes conn; closing twice is harmless
+		i.client, i.conn = nil, nil
+	}
+}
+
+// passing are the refusals that go away by themselves.
+var passing = []proto.Error{
+	proto.ErrTooManyParts, proto.ErrMemoryLimitExceeded, proto.ErrTimeoutExceeded, proto.ErrTooManySimultaneousQueries,
+	proto.ErrSocketTimeout, proto.ErrNetworkError, proto.ErrQueryWithSameIDIsAlreadyRunning, proto.ErrAborted,
+	proto.ErrTableIsReadOnly, proto.ErrNotEnoughSpace, proto.ErrKeeperException, proto.ErrQueryWasCancelled,
+	proto.ErrUnknownTable, proto.ErrUnknownDatabase, // not migrated yet
+}
+
+// classify wraps err in what was tried and marks it as refused where trying again soon is of no use.
+func classify(step string, err error) error {
+	if err == nil {
+		return nil
+	}
+	exception, ok := ch.AsException(err)
+	if !ok || exception.IsCode(passing...) {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return fmt.Errorf("%s: %w: %w", step, errRefused, exception)
+}

@@ -1,0 +1,430 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"corrosion/schema"
+	"corrosion/schema/wire"
+)
+
+// source gives messages and takes the answers to them.
+type source interface {
+	start()
+	// messages closes after stop, once everything pulled has been taken.
+	messages() <-chan message
+	stop()
+	// abandon leaves what was not taken to be delivered again, and waits until nothing pulls any more.
+	abandon()
+
+	ack(*receipt) error
+	progress(*receipt) error
+	delay(*receipt) error
+	terminate(r *receipt, reason string) error
+	// settle waits until the answers have left.
+	settle(context.Context) error
+	connected() bool
+}
+
+// store keeps a batch's rows; after an error it is given the same batch again.
+type store interface {
+	insert(context.Context, *batch) error
+	close()
+}
+
+// graves keep dead letters; after an error they are given the same letters again.
+type graves interface {
+	bury(context.Context, []letter) error
+}
+
+// How much may wait for the answer whether its license exists.
+const (
+	maxParked      = 4096
+	maxParkedBytes = 16 << 20
+)
+
+// takeAtOnce is how many messages are taken before the loop looks at anything else.
+const takeAtOnce = 256
+
+// pipeline takes messages, decodes them into one batch while the batch before is being stored, and answers them.
+//
+// run's select owns the batch that fills. The flusher owns a batch from the moment it is sent off until it is stored,
+// its letters are buried and its receipts are answered; there is no other way to a store or to an ack.
+type pipeline struct {
+	config   Config
+	source   source
+	store    store
+	graves   graves
+	licenses Licenses
+	status   *status
+	metrics  *metrics
+	now      func() time.Time
+	log      *slog.Logger
+
+	cache    *licenseCache
+	seen     *seen
+	decoder  *wire.Decoder
+	instance string // names this run in tokens
+	batches  uint64
+
+	filling  *batch // takes rows
+	spare    *batch // empty; nil while a batch is being stored
+	inFlight *batch // being stored; only its receipts may be read here
+	parked   []parkedMessage
+	ready    []message // were parked, licenses known, to be decoded next
+	waiting  int       // bytes of parked and ready
+	age      time.Duration
+	drained  bool // the source has nothing more
+
+	current message // being decoded, for the callbacks
+	good    func(*schema.Sample)
+	bad     func(wire.Reject)
+
+	work    chan *batch
+	done    chan flushed
+	due     *time.Timer // the filling batch is old enough
+	rejects rejectLog
+	abort   <-chan struct{} // closes: do not wait for anything any more
+}
+
+type parkedMessage struct {
+	message
+	license uuid.UUID
+}
+
+// flushed is a batch that comes back from the flusher; err tells that it was given up on the way out.
+type flushed struct {
+	*batch
+	took time.Duration
+	err  error
+}
+
+// open makes what run needs.
+func (p *pipeline) open() {
+	p.cache, p.seen, p.decoder = newLicenseCache(), newSeen(), wire.NewDecoder()
+	p.instance = uuid.NewString()
+	p.filling, p.spare = newBatch(), newBatch()
+	p.age = p.config.Batch.MinAge
+	p.good = p.filling.Append // replaced with the batch
+	p.bad = p.reject
+	p.work, p.done = make(chan *batch, 1), make(chan flushed, 1)
+	p.due = time.NewTimer(time.Hour)
+	p.due.Stop()
+	p.rejects = rejectLog{incident{log: p.log, what: "sample rejected", now: p.now}}
+}
+
+// run works until soft ends, then stores what was pulled within StopTimeout and returns. What is left then (or when
+// abort closes) is handed back to JetStream, which delivers it again.
+func (p *pipeline) run(soft context.Context) {
+	p.open()
+	hard, cancel := context.WithCancel(context.WithoutCancel(soft))
+	var helpers sync.WaitGroup
+	helpers.Go(func() { p.flusher(hard) })
+	helpers.Go(func() { p.cache.run(hard, p.licenses, p.config.Retry, p.status, p.log) })
+	p.source.start()
+
+	p.loop(soft, hard, cancel)
+
+	cancel()
+	p.source.abandon()
+	close(p.work)
+	helpers.Wait()
+	p.store.close()
+	p.handBack()
+	ctx, cancelSettle := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancelSettle()
+	if err := p.source.settle(ctx); err != nil {
+		p.log.Warn("acks may not have left; what they are for is delivered again", "error", err)
+	}
+}
+
+// loop is the one select. It returns when everything taken is answered after soft ended, or hard ended.
+func (p *pipeline) loop(soft, hard context.Context, giveUp context.CancelFunc) {
+	renew := time.NewTicker(p.config.Pull.AckWait / 3)
+	defer renew.Stop()
+	defer p.due.Stop()
+	stopping := soft.Done()
+	deadline := time.NewTimer(time.Hour)
+	deadline.Stop()
+	defer deadline.Stop()
+	for !p.finished() {
+		ask, question := p.cache.next()
+		select {
+		case m, ok := <-p.intake():
+			p.takeSome(m, ok)
+		case ask <- question:
+			p.cache.asked()
+		case r := <-p.cache.replies:
+			p.learn(r)
+		case f := <-p.done:
+			p.settle(f)
+		case <-p.due.C:
+		case <-renew.C:
+			p.renew()
+		case <-stopping:
+			stopping = nil
+			p.source.stop()
+			deadline.Reset(p.config.StopTimeout)
+		case <-deadline.C:
+			giveUp()
+		case <-p.abort:
+			giveUp()
+		case <-hard.Done():
+			return
+		}
+		p.advance()
+	}
+}
+
+// finished tells whether nothing more will come and nothing is owed but to messages whose license nobody knows yet.
+func (p *pipeline) finished() bool {
+	return p.drained && p.inFlight == nil && p.filling.empty() && len(p.ready) == 0
+}
+
+// intake is where messages come from; nil, so that the select passes it by, while nothing more may be held.
+func (p *pipeline) intake() <-chan message {
+	if p.drained || len(p.ready) > 0 || len(p.parked) >= maxParked || p.waiting >= maxParkedBytes || p.filling.Full(p.config.Batch) {
+		return nil
+	}
+	return p.source.messages()
+}
+
+// takeSome takes a message and those that are there already.
+func (p *pipeline) takeSome(m message, ok bool) {
+	for range takeAtOnce {
+		if !ok {
+			p.drained = true
+			return
+		}
+		p.take(m)
+		in := p.intake()
+		if in == nil {
+			return
+		}
+		select {
+		case m, ok = <-in:
+		default:
+			return
+		}
+	}
+}
+
+// take notes a message, unless it is held or stored already, and routes it.
+func (p *pipeline) take(m message) {
+	p.metrics.messages.Inc()
+	if m.delivered > 1 {
+		p.metrics.redelivered.Inc()
+	}
+	if p.seen.take(m.epoch, m.seq) {
+		p.route(m)
+		return
+	}
+	p.metrics.repeated.Inc()
+	if p.seen.isStored(m.epoch, m.seq) {
+		p.answer(&m.receipt)
+	}
+}
+
+// route decodes a message, parks it until its license is known, or buries it.
+func (p *pipeline) route(m message) {
+	token, server, ok := schema.ParseStatsSubject(m.subject)
+	license, err := uuid.Parse(token)
+	if !ok || err != nil || len(token) != 36 {
+		p.refuse(m, BadSubject, "the subject's second word is not a license's UUID")
+		return
+	}
+	switch p.cache.check(license, p.now()) {
+	case known:
+		p.decode(m, license, server)
+	case unknown:
+		p.refuse(m, UnknownLicense, "no license "+license.String())
+	default:
+		p.parked = append(p.parked, parkedMessage{m, license})
+		p.waiting += len(m.data)
+	}
+}
+
+func (p *pipeline) decode(m message, license uuid.UUID, server string) {
+	p.current = m
+	stats := p.decoder.Decode(wire.Envelope{
+		License: license, SubjectServer: server, StoredAt: m.storedAt, Epoch: m.epoch, Seq: m.seq,
+	}, m.encoding, m.data, p.good, p.bad)
+	if stats.IgnoredFields > 0 {
+		p.metrics.ignored.Add(float64(stats.IgnoredFields))
+	}
+	p.owe(p.current.receipt)
+	p.current = message{}
+}
+
+// reject is called by the decoder for each fault of the current message.
+func (p *pipeline) reject(r wire.Reject) {
+	l := letter{reason: string(r.Reason), detail: r.Detail, idx: r.Index, body: r.Bytes}
+	if r.Index < 0 {
+		l.encoding = p.current.encoding
+		p.current.poison = l.reason
+	}
+	p.letter(&p.current, l)
+}
+
+// refuse buries a message as a whole without reading it.
+func (p *pipeline) refuse(m message, reason wire.Reason, detail string) {
+	m.poison = string(reason)
+	p.letter(&m, letter{reason: m.poison, detail: detail, idx: -1, body: m.data, encoding: m.encoding})
+	p.owe(m.receipt)
+}
+
+// letter completes l from its message and adds it to the batch.
+func (p *pipeline) letter(m *message, l letter) {
+	l.subject, l.epoch, l.seq = m.subject, m.epoch, m.seq
+	l.license, _, _ = schema.ParseStatsSubject(m.subject)
+	l.body = bytes.Clone(l.body)
+	p.filling.bury(l)
+	p.metrics.rejected.WithLabelValues(l.reason).Inc()
+	p.rejects.reject(&l)
+}
+
+// owe adds the receipt to the batch; the first one starts its age.
+func (p *pipeline) owe(r receipt) {
+	if p.filling.empty() {
+		p.due.Reset(p.age)
+	}
+	p.filling.owe(r, p.now())
+}
+
+// learn lets the messages of a license go on whose standing is known now.
+func (p *pipeline) learn(r reply) {
+	p.cache.learn(r, p.now())
+	rest := p.parked[:0]
+	for _, m := range p.parked {
+		if m.license == r.license {
+			p.ready = append(p.ready, m.message)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	clear(p.parked[len(rest):])
+	p.parked = rest
+}
+
+// advance does what has become possible: send the batch off, and decode what was parked.
+func (p *pipeline) advance() {
+	p.flushIfDue()
+	for len(p.ready) > 0 && !p.filling.Full(p.config.Batch) {
+		m := p.ready[0]
+		p.ready[0] = message{}
+		p.ready = p.ready[1:]
+		p.waiting -= len(m.data)
+		p.route(m)
+		p.flushIfDue()
+	}
+	held, oldest := p.holds()
+	p.status.holds(held, len(p.parked), oldest)
+}
+
+// flushIfDue sends the filling batch off if the flusher is free and the batch is full, old or the last.
+func (p *pipeline) flushIfDue() {
+	b := p.filling
+	if p.inFlight != nil || b.empty() {
+		return
+	}
+	if !b.Full(p.config.Batch) && !p.drained && p.now().Sub(b.since) < p.age {
+		return
+	}
+	p.batches++
+	b.id = fmt.Sprintf("%s-%d", p.instance, p.batches)
+	p.inFlight, p.filling, p.spare = b, p.spare, nil
+	p.good = p.filling.Append
+	p.work <- b
+}
+
+// settle takes a batch back from the flusher.
+func (p *pipeline) settle(f flushed) {
+	if f.err != nil {
+		return // hard has ended; the batch stays in flight, for handBack
+	}
+	for i := range f.receipts {
+		p.seen.store(f.receipts[i].epoch, f.receipts[i].seq)
+	}
+	for i := range f.letters {
+		p.metrics.letters.WithLabelValues(f.letters[i].reason).Inc()
+	}
+	p.metrics.samples.Add(float64(f.rows))
+	p.metrics.batchRows.Observe(float64(f.rows))
+	p.metrics.batchBytes.Observe(float64(f.bytes))
+	p.metrics.batchAge.Observe(p.now().Sub(f.since).Seconds())
+	p.status.stored()
+	// Three times as long as the last batch took: a store that is busy gets fewer and larger batches.
+	p.age = min(max(p.config.Batch.MinAge, 3*f.took), p.config.Batch.MaxAge)
+	f.Reset()
+	p.spare, p.inFlight = f.batch, nil
+	p.rejects.quiet(time.Minute)
+	if !p.filling.empty() {
+		p.due.Reset(max(0, p.age-p.now().Sub(p.filling.since)))
+	}
+}
+
+// holds counts the messages that are owed an answer, and gives when the oldest of them was stored, ms.
+func (p *pipeline) holds() (messages int, oldest int64) {
+	older := func(at int64) {
+		if at != 0 && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	for _, b := range []*batch{p.filling, p.inFlight} {
+		if b != nil {
+			messages += len(b.receipts)
+			older(b.oldest)
+		}
+	}
+	for i := range p.parked {
+		older(p.parked[i].storedAt)
+	}
+	for i := range p.ready {
+		older(p.ready[i].storedAt)
+	}
+	return messages + len(p.parked) + len(p.ready), oldest
+}
+
+// each calls f for the receipt of every message held.
+func (p *pipeline) each(f func(*receipt)) {
+	for _, b := range []*batch{p.inFlight, p.filling} {
+		if b == nil {
+			continue
+		}
+		for i := range b.receipts {
+			f(&b.receipts[i])
+		}
+	}
+	for i := range p.parked {
+		f(&p.parked[i].receipt)
+	}
+	for i := range p.ready {
+		f(&p.ready[i].receipt)
+	}
+}
+
+// renew keeps JetStream from delivering again what is held for long.
+func (p *pipeline) renew() {
+	if !p.source.connected() {
+		return // the words would only fill the reconnect buffer
+	}
+	p.each(func(r *receipt) { _ = p.source.progress(r) })
+}
+
+// handBack asks JetStream to deliver at once what is still held, and says how much that is.
+func (p *pipeline) handBack() {
+	left := 0
+	p.each(func(r *receipt) {
+		left++
+		_ = p.source.delay(r)
+	})
+	if left > 0 {
+		p.log.Warn("stopped before everything pulled was stored; JetStream delivers it again", "messages", left)
+	}
+}
