@@ -159,7 +159,7 @@ func TestDaysHaveEvenings(t *testing.T) {
 }
 
 func TestWipesStartOver(t *testing.T) {
-	n := newNetwork(t, 1, 10, Every(time.Minute))
+	n := newNetwork(t, 1, 10, Every(3*time.Minute))
 	before := map[string]schema.Sample{}
 	wipes := map[string]int{}
 	for _, s := range collect(t, n, monday, monday.Add(42*24*time.Hour)) {
@@ -187,7 +187,7 @@ func TestWipesStartOver(t *testing.T) {
 func TestLifeOfANetwork(t *testing.T) {
 	var spikes, queued, joining, full int
 	versions := map[string]bool{}
-	samples := collect(t, newNetwork(t, 1, 50, Every(time.Minute)), monday, monday.Add(30*24*time.Hour))
+	samples := collect(t, newNetwork(t, 1, 50, Every(7*time.Minute)), monday, monday.Add(30*24*time.Hour))
 	for i := range samples {
 		s := &samples[i]
 		versions[s.Version] = true
