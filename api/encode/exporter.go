@@ -1,0 +1,247 @@
+package encode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config is where and how exports run.
+type Config struct {
+	// URL is ClickHouse's HTTP interface, credentials included: http://user:password@host:8123/?database=corrosion.
+	URL string
+	// MaxExecution bounds one export as a whole.
+	MaxExecution time.Duration
+	// MaxIdle bounds how long the engine may send nothing, and how long it waits for a client that reads nothing.
+	MaxIdle time.Duration
+	// MaxMemory bounds what the engine uses for one export, bytes.
+	MaxMemory uint64
+	// MaxThreads bounds the engine's threads for one export; 0 leaves it to the engine.
+	MaxThreads int
+}
+
+// DefaultConfig allows an export an hour: at the slowest measured rate, 0.5 M rows/s, that is 1.8 billion rows.
+func DefaultConfig() Config {
+	return Config{MaxExecution: time.Hour, MaxIdle: time.Minute, MaxMemory: 1 << 30}
+}
+
+// Validate says what is wrong with c.
+func (c Config) Validate() error {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return errors.New("export: the ClickHouse HTTP URL cannot be read")
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("export: the ClickHouse HTTP URL must be http://host:port or https://host:port")
+	}
+	if c.MaxExecution < time.Second || c.MaxIdle < time.Second {
+		return errors.New("export: MaxExecution and MaxIdle must be at least 1s")
+	}
+	return nil
+}
+
+// What can go wrong with an export.
+var (
+	// ErrUnavailable says that ClickHouse could not be reached.
+	ErrUnavailable = errors.New("clickhouse cannot be reached")
+	// ErrBroken says that the answer ended before it was complete.
+	ErrBroken = errors.New("export broke off")
+)
+
+// ServerError is an exception of ClickHouse before the first byte. Its message is for the log, never for a client.
+type ServerError struct {
+	Code    int
+	Message string
+}
+
+func (e *ServerError) Error() string {
+	return fmt.Sprintf("clickhouse exception %d: %s", e.Code, e.Message)
+}
+
+// ClickHouse's codes that say "not now" rather than "never".
+const (
+	codeTimeout        = 159
+	codeTooManyQueries = 202
+	codeMemoryLimit    = 241
+	codeQueryCancelled = 394
+)
+
+// Busy tells whether the same export may well succeed later.
+func (e *ServerError) Busy() bool {
+	switch e.Code {
+	case codeTimeout, codeTooManyQueries, codeMemoryLimit, codeQueryCancelled:
+		return true
+	}
+	return false
+}
+
+// Exporter runs exports. It is safe for concurrent use.
+type Exporter struct {
+	cfg       Config
+	endpoint  url.URL
+	user      string
+	password  string
+	client    *http.Client
+	templates *template.Template
+}
+
+// New makes an Exporter; nothing is connected yet.
+func New(cfg Config) (*Exporter, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	templates, err := parseTemplates()
+	if err != nil {
+		return nil, fmt.Errorf("parse export SQL: %w", err)
+	}
+	endpoint, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	e := &Exporter{cfg: cfg, endpoint: *endpoint, templates: templates, client: newClient(cfg.MaxIdle)}
+	if endpoint.User != nil {
+		e.user = endpoint.User.Username()
+		e.password, _ = endpoint.User.Password()
+		e.endpoint.User = nil
+	}
+	return e, nil
+}
+
+// Close drops idle connections.
+func (e *Exporter) Close() { e.client.CloseIdleConnections() }
+
+// Export starts an export and returns when its first bytes are there, so that whatever can fail at once fails here:
+// with ErrUnavailable, a *ServerError or the context's error. The Stream must be closed; it ends with ctx.
+func (e *Exporter) Export(ctx context.Context, r Request) (*Stream, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	response, err := e.send(ctx, r)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	stream, err := newStream(response, r, cancel)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return stream, nil
+}
+
+func (e *Exporter) send(ctx context.Context, r Request) (*http.Response, error) {
+	request, err := e.newRequest(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	response, err := e.client.Do(request)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, stripURL(err))
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, readException(response)
+	}
+	return response, nil
+}
+
+func (e *Exporter) newRequest(ctx context.Context, r Request) (*http.Request, error) {
+	statement, err := buildStatement(e.templates, r)
+	if err != nil {
+		return nil, fmt.Errorf("build export SQL: %w", err)
+	}
+	endpoint := e.endpoint
+	endpoint.RawQuery = e.query(r, statement).Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), strings.NewReader(statement.text))
+	if err != nil {
+		return nil, fmt.Errorf("make export request: %w", stripURL(err))
+	}
+	if e.user != "" {
+		request.Header.Set("X-ClickHouse-User", e.user)
+		request.Header.Set("X-ClickHouse-Key", e.password)
+	}
+	return request, nil
+}
+
+// query is the URL's query: settings and parameters.
+func (e *Exporter) query(r Request, s statement) url.Values {
+	values := formatSettings(r.Format)
+	for name, value := range e.endpoint.Query() {
+		values[name] = value
+	}
+	for name, value := range s.params {
+		values.Set("param_"+name, value)
+	}
+	values.Set("query_id", "export-"+uuid.NewString())
+	values.Set("max_execution_time", strconv.FormatFloat(e.cfg.MaxExecution.Seconds(), 'f', -1, 64))
+	values.Set("max_memory_usage", strconv.FormatUint(e.cfg.MaxMemory, 10))
+	if e.cfg.MaxThreads > 0 {
+		values.Set("max_threads", strconv.Itoa(e.cfg.MaxThreads))
+	}
+	values.Set("http_send_timeout", strconv.Itoa(int(e.cfg.MaxIdle.Seconds())))
+	values.Set("http_write_exception_in_output_format", "0")
+	// Only a read-only query is cancelled when its client goes away.
+	values.Set("readonly", "2")
+	values.Set("cancel_http_readonly_queries_on_client_close", "1")
+	return values
+}
+
+func readException(response *http.Response) error {
+	code, _ := strconv.Atoi(response.Header.Get("X-ClickHouse-Exception-Code"))
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 2<<10))
+	return &ServerError{Code: code, Message: strings.TrimSpace(string(text))}
+}
+
+// stripURL leaves the request's URL out of an error: it holds parameters that do not belong in a log.
+func stripURL(err error) error {
+	var urlError *url.Error
+	if errors.As(err, &urlError) {
+		return urlError.Err
+	}
+	return err
+}
+
+func newClient(idle time.Duration) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return idleConn{Conn: conn, idle: idle}, nil
+		},
+		DisableCompression:  true,
+		ReadBufferSize:      256 << 10,
+		MaxIdleConnsPerHost: 4,
+		// ClickHouse closes idle connections after 2 to 30 s; being first avoids a race for them.
+		IdleConnTimeout: time.Second,
+	}}
+}
+
+// idleConn fails a Read that waits longer than idle: an engine that hangs must not hold an export for ever.
+type idleConn struct {
+	net.Conn
+	idle time.Duration
+}
+
+func (c idleConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.idle)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
