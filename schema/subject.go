@@ -48,3 +48,12 @@ func ParseStatsSubject(subject string) (license, serverID string, ok bool) {
 	}
 	return license, serverID, true
 }
+
+// EventsSubject is the subject of a license's marks: wipes, restarts, deploys, notes.
+func EventsSubject(license uuid.UUID) string { return "corrosion." + license.String() + ".events" }
+
+// ReplyPrefix is the inbox prefix of a license's clients; JetStream's acknowledgements come to it.
+func ReplyPrefix(license uuid.UUID) string { return "corrosion." + license.String() + ".reply" }
+
+// ReplySubjects are all subjects below ReplyPrefix.
+func ReplySubjects(license uuid.UUID) string { return ReplyPrefix(license) + ".>" }

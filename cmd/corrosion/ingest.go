@@ -1,0 +1,30 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+type ingestCommand struct {
+	services
+	logging
+	ingestFlags
+}
+
+// Run ingests until the first signal; what is in hand then is stored first.
+func (c *ingestCommand) Run(e *env) (err error) {
+	if err := c.require(&c.NATSURL, &c.ClickHouseURL, &c.PostgresURL); err != nil {
+		return err
+	}
+	r := newRoles(c.services, c.logger(e))
+	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
+	if err := r.openPostgres(e.ctx); err != nil {
+		return err
+	}
+	if err := r.startIngest(c.ingestFlags); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stderr, "ingesting; stop with Ctrl-C")
+	<-e.ctx.Done()
+	return nil
+}

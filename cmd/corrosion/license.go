@@ -1,0 +1,39 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"corrosion/api/account"
+)
+
+type licenseCommand struct {
+	Create licenseCreateCommand `cmd:"" help:"Make a license; prints its id and its NATS user as JSON, once."`
+}
+
+type licenseCreateCommand struct {
+	services
+	Name  string `required:"" help:"What the license is called."`
+	Email string `help:"Its owner; a new account gets a one-time password."`
+}
+
+// Run creates the license and prints what is shown only now.
+func (c *licenseCreateCommand) Run(e *env) error {
+	if err := c.find(&c.PostgresURL); err != nil {
+		return err
+	}
+	pool, err := pgxpool.New(e.ctx, c.PostgresURL)
+	if err != nil {
+		return fmt.Errorf("open postgres: %w", err)
+	}
+	defer pool.Close()
+	created, err := account.CreateLicense(e.ctx, pool, account.NewLicense{Name: c.Name, Email: c.Email})
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(e.stdout)
+	out.SetIndent("", "  ")
+	return out.Encode(created)
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"corrosion/api"
+	"corrosion/ingest"
+	"corrosion/schema/pg"
+)
+
+// stopLimit bounds an orderly stop; the second signal ends it at once.
+const stopLimit = 60 * time.Second
+
+// roles are the parts of the platform that run in this process, and what they share.
+type roles struct {
+	services
+	log        *slog.Logger
+	registry   *prometheus.Registry
+	pool       *pgxpool.Pool
+	book       licenseBook
+	clickhouse driver.Conn
+	ingester   *ingest.Ingester
+	server     *api.Server
+	// closers stop what was opened, in reverse order.
+	closers []closer
+}
+
+type closer struct {
+	what  string
+	close func(context.Context) error
+}
+
+func newRoles(s services, log *slog.Logger) *roles {
+	r := &roles{services: s, log: log, registry: prometheus.NewRegistry()}
+	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+func (r *roles) onClose(what string, f func(context.Context) error) {
+	r.closers = append(r.closers, closer{what, f})
+}
+
+// close stops everything in reverse order; hurry ends the waiting.
+func (r *roles) close(hurry <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	go func() { // ends with close
+		select {
+		case <-hurry:
+			r.log.Warn("second signal: not waiting any longer")
+			if r.ingester != nil {
+				r.ingester.Abort()
+			}
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	var faults []error
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		if err := r.closers[i].close(ctx); err != nil {
+			faults = append(faults, fmt.Errorf("stop %s: %w", r.closers[i].what, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (r *roles) openPostgres(ctx context.Context) error {
+	pool, err := pgxpool.New(ctx, r.PostgresURL)
+	if err != nil {
+		return fmt.Errorf("open postgres: %w", err)
+	}
+	r.onClose("postgres pool", func(context.Context) error { pool.Close(); return nil })
+	if err := pool.Ping(ctx); err != nil {
+		return fmt.Errorf("connect to postgres: %w", err)
+	}
+	r.pool, r.book = pool, licenseBook{pg.New(pool)}
+	return nil
+}
+
+func (r *roles) openClickHouse(ctx context.Context) error {
+	options, err := clickhouse.ParseDSN(r.ClickHouseURL)
+	if err != nil {
+		return errors.New("the ClickHouse URL cannot be read: want clickhouse://user:password@host:9000/corrosion")
+	}
+	options.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return fmt.Errorf("open clickhouse: %w", err)
+	}
+	r.onClose("clickhouse pool", func(context.Context) error { return conn.Close() })
+	if err := conn.Ping(ctx); err != nil {
+		return fmt.Errorf("connect to clickhouse: %w", err)
+	}
+	r.clickhouse = conn
+	return nil
+}
+
+// startIngest runs the ingester until close.
+func (r *roles) startIngest(f ingestFlags) error {
+	config := ingest.DefaultConfig()
+	config.NATSURL, config.ClickHouseURL = r.NATSURL, r.ClickHouseURL
+	config.Streams.MaxBytes, config.Streams.Replicas = f.StreamMaxBytes, f.StreamReplicas
+	ingester, err := ingest.New(config, ingest.Deps{Licenses: r.book, Registerer: r.registry, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	r.ingester = ingester
+	done := make(chan error, 1)
+	go func() { done <- ingester.Run(context.Background()) }() // Close ends it
+	r.onClose("ingest", func(context.Context) error { return errors.Join(ingester.Close(), <-done) })
+	return nil
+}
+
+// ingestFlags are the settings of the ingester.
+type ingestFlags struct {
+	StreamMaxBytes int64 `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
+	StreamReplicas int   `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster."`
+}

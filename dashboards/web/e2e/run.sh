@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Starts the built platform with its demo network on a directory of its own and runs the browser tests against it.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+data=$(mktemp -d)
+"$root/bin/corrosion" serve --demo --data "$data" --listen 127.0.0.1:0 >"$data/serve.log" 2>&1 &
+platform=$!
+stop() {
+  kill "$platform" 2>/dev/null || true
+  wait "$platform" || { echo "the platform did not stop cleanly:"; cat "$data/serve.log"; exit 1; }
+  rm -rf "$data"
+}
+trap stop EXIT
+for _ in $(seq 300); do
+  [ -s "$data/endpoints.json" ] && break
+  kill -0 "$platform" 2>/dev/null || { cat "$data/serve.log"; exit 1; }
+  sleep 0.2
+done
+url=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).http' "$data/endpoints.json")
+cd "$root/dashboards/web"
+CORROSION_E2E_URL=$url npm run --silent e2e
