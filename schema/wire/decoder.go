@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -239,7 +240,7 @@ func (d *Decoder) line(text []byte, index int, out sink) {
 
 // trailing is the fault of having more than the value just read.
 func (d *Decoder) trailing() fault {
-	if err := d.json.Skip(); err != io.EOF {
+	if err := d.json.Skip(); !errors.Is(err, io.EOF) {
 		return fault{Malformed, "more follows the end of the JSON value"}
 	}
 	return fault{}

@@ -14,10 +14,8 @@ const (
 	lines
 )
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
 // trimText cuts what JSON does not count: a byte order mark and space around the text.
-func trimText(text []byte) []byte { return trimSpace(bytes.TrimPrefix(text, byteOrderMark)) }
+func trimText(text []byte) []byte { return trimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))) }
 
 func trimSpace(b []byte) []byte {
 	for len(b) > 0 && isSpace(b[0]) {
