@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
 
 	"corrosion/schema"
 )
@@ -31,8 +32,9 @@ var insertSettings = []ch.Setting{
 
 // attempt is what is known of a batch's earlier tries.
 type attempt struct {
-	// first is when the first try began; zero before.
-	first time.Time
+	// first is when the first try began, server the ClickHouse that it went to.
+	first  time.Time
+	server serverStart
 	// renewed counts the tokens given up because ClickHouse had been started anew.
 	renewed int
 	// doubtful says that an earlier try may have stored something.
@@ -55,6 +57,7 @@ type inserter struct {
 
 	client *ch.Client
 	conn   net.Conn
+	server serverStart // that the connection goes to
 }
 
 func newInserter(c Config, now func() time.Time) (*inserter, error) {
@@ -93,10 +96,7 @@ func (i *inserter) insert(ctx context.Context, b *batch) (err error) {
 	}()
 	release := context.AfterFunc(ctx, func() { i.conn.Close() }) // ch-go may wait in a read that no deadline bounds
 	defer release()
-	if err := i.settleDoubt(ctx, b); err != nil {
-		return err
-	}
-	b.attempt.doubtful = true
+	i.settleDoubt(b)
 	err = i.client.Do(ctx, ch.Query{
 		Body: i.query, QueryID: b.token(), Input: b.input,
 		Settings: append(slices.Clone(insertSettings), ch.Setting{Key: "insert_deduplication_token", Value: b.token(), Important: true}),
@@ -104,29 +104,51 @@ func (i *inserter) insert(ctx context.Context, b *batch) (err error) {
 	return classify("insert", err)
 }
 
-// settleDoubt decides under which token a batch is sent again. A ClickHouse that has been up since before the first
-// try honours the token: it drops what it has stored and refuses a second INSERT of the same query_id while the first
-// still runs. One that was started since may know a token whose rows it lost, so the batch needs a new one.
-func (i *inserter) settleDoubt(ctx context.Context, b *batch) error {
-	now := i.now()
-	if !b.attempt.doubtful {
-		b.attempt.first = now
-		return nil
+// settleDoubt decides under which token a batch is sent. A ClickHouse that ran at the first try already honours its
+// token: it drops what it has stored, and refuses a second INSERT of the same query_id while the first still runs. One
+// that was started since may know a token whose rows it lost, so the batch needs a new one.
+func (i *inserter) settleDoubt(b *batch) {
+	try := &b.attempt
+	if try.doubtful && !i.server.ranAt(try.first, try.server) {
+		try.renewed++
+		try.doubtful = false
 	}
+	if !try.doubtful {
+		try.first, try.server, try.doubtful = i.now(), i.server, true
+	}
+}
+
+// serverStart tells one run of a ClickHouse server from the next.
+type serverStart struct {
+	// mark is drawn anew at each start (the id of a database that lives in memory); zero where the server has none.
+	mark uuid.UUID
+	// at is when the server started, give or take a second.
+	at time.Time
+}
+
+// ranAt tells whether s already ran at a moment at which the server was known as earlier.
+func (s serverStart) ranAt(moment time.Time, earlier serverStart) bool {
+	if s.mark != (uuid.UUID{}) && earlier.mark != (uuid.UUID{}) {
+		return s.mark == earlier.mark
+	}
+	return s.at.Before(moment.Add(-2 * time.Second))
+}
+
+// identify asks a server for its start.
+func (i *inserter) identify(ctx context.Context, client *ch.Client) (serverStart, error) {
+	var mark proto.ColUUID
 	var uptime proto.ColUInt32
-	err := i.client.Do(ctx, ch.Query{Body: "SELECT toUInt32(uptime()) AS s", Result: proto.Results{{Name: "s", Data: &uptime}}})
+	err := client.Do(ctx, ch.Query{
+		Body:   "SELECT anyIf(uuid, name = 'INFORMATION_SCHEMA') AS mark, toUInt32(uptime()) AS s FROM system.databases",
+		Result: proto.Results{{Name: "mark", Data: &mark}, {Name: "s", Data: &uptime}},
+	})
 	if err != nil {
-		return classify("ask for uptime", err)
+		return serverStart{}, err
 	}
-	if len(uptime) != 1 {
-		return errors.New("ask for uptime: no answer")
+	if len(mark) != 1 || len(uptime) != 1 {
+		return serverStart{}, errors.New("the server does not say when it started")
 	}
-	up := time.Duration(uptime.Row(0)) * time.Second
-	if up < now.Sub(b.attempt.first)+2*time.Second { // whole seconds, and the clocks may differ by one
-		b.attempt.renewed++
-		b.attempt.first = now
-	}
-	return nil
+	return serverStart{mark[0], i.now().Add(-time.Duration(uptime[0]) * time.Second)}, nil
 }
 
 // connect takes the first address that answers.
@@ -160,6 +182,10 @@ func (i *inserter) dial(ctx context.Context, addr string) error {
 	client, err := ch.Connect(ctx, conn, i.options)
 	if err != nil {
 		conn.Close()
+		return err
+	}
+	if i.server, err = i.identify(ctx, client); err != nil {
+		_ = client.Close()
 		return err
 	}
 	i.client, i.conn = client, conn

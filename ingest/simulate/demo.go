@@ -126,7 +126,7 @@ func (s Schedule) resumed(gap, start time.Time) Schedule {
 	if len(next) == 0 {
 		next = Every(DemoInterval)
 	}
-	if gap = gap.Truncate(demoOldInterval); gap.Before(fresh) {
+	if gap.Before(fresh) {
 		next = slices.DeleteFunc(next, func(x Segment) bool { return !x.From.Before(gap) && !x.From.IsZero() })
 		next = append(next, Segment{From: gap, Interval: demoOldInterval}, Segment{From: fresh, Interval: DemoInterval})
 	}

@@ -1,0 +1,274 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"corrosion/deploy/local/localtest"
+	"corrosion/schema"
+	"corrosion/schema/schematest"
+	"corrosion/schema/wire"
+)
+
+// load publishes samples, one a message, until stopped, and counts those that JetStream confirmed.
+type load struct {
+	sent atomic.Uint64
+	stop func() uint64
+}
+
+// startLoad publishes some 1,000 samples a second of the license.
+func (r *rig) startLoad(license uuid.UUID) *load {
+	l := &load{}
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			s := testSample(n)
+			s.TS = time.Now().UnixMilli()
+			r.publishMany(license, 10, &s)
+			l.sent.Add(10)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	l.stop = func() uint64 {
+		cancel()
+		<-done
+		return l.sent.Load()
+	}
+	r.t.Cleanup(func() { l.stop() })
+	return l
+}
+
+// publishMany publishes the sample count times; the last one is confirmed, and with it those before.
+func (r *rig) publishMany(license uuid.UUID, count int, s *schema.Sample) {
+	r.t.Helper()
+	for i := range count {
+		s.SetUint(schema.N, uint64(i))
+		r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, s))
+	}
+}
+
+// during runs f in the midst of a load and then wants everything stored once and acknowledged.
+func (r *rig) during(f func()) {
+	r.t.Helper()
+	license := r.licenses.add()
+	l := r.startLoad(license)
+	r.waitSome(license)
+	f()
+	sent := l.stop()
+	r.waitStored(license, sent, 30*time.Second)
+	r.waitAcked(10 * time.Second)
+	r.waitHealthy()
+	r.t.Logf("%d samples sent", sent)
+}
+
+// waitSome waits until the license has rows.
+func (r *rig) waitSome(license uuid.UUID) {
+	r.t.Helper()
+	localtest.CheckFor(r.t, 10*time.Second, 20*time.Millisecond, func() error {
+		var n uint64
+		if err := r.query("SELECT count() FROM corrosion.samples WHERE license_id = ?", []any{license}, &n); err != nil || n == 0 {
+			return fmt.Errorf("%d rows: %w", n, err)
+		}
+		return nil
+	})
+}
+
+// waitUnhealthy waits until a reason of Health holds the text.
+func (r *rig) waitUnhealthy(text string) {
+	r.t.Helper()
+	localtest.CheckFor(r.t, 10*time.Second, 20*time.Millisecond, func() error {
+		h := r.ingester.Health()
+		if all := strings.Join(h.Reasons, "; "); h.OK || !strings.Contains(all, text) {
+			return fmt.Errorf("health: %v %q, want %q", h.OK, all, text)
+		}
+		return nil
+	})
+}
+
+func TestClickHouseCutOffStoresOnce(t *testing.T) {
+	direct := schematest.ClickHouseURL(t)
+	proxy := localtest.NewProxy(t, hostOf(t, direct))
+	r := newRig(t, rigOptions{clickhouse: through(t, direct, proxy), query: direct})
+	r.during(func() {
+		for range 5 {
+			proxy.Cut()
+			r.waitUnhealthy("ClickHouse")
+			proxy.Heal()
+			r.waitHealthy()
+		}
+	})
+}
+
+func TestClickHouseKilledLosesNothing(t *testing.T) {
+	ch := localtest.NewClickHouse(t)
+	if _, err := schema.MigrateClickHouse(t.Context(), ch.URL()); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, rigOptions{clickhouse: ch.URL()})
+	license := r.licenses.add()
+	l := r.startLoad(license)
+	for range 3 {
+		r.waitSome(license)
+		ch.Kill(t)
+		r.waitUnhealthy("ClickHouse")
+		if left, err := r.waitingIn(schema.StreamStats); err != nil || left == 0 {
+			t.Errorf("%d messages in the stream while ClickHouse is away (%v): acknowledged before stored?", left, err)
+		}
+		ch.Start(t)
+		r.waitHealthy()
+	}
+	sent := l.stop()
+	var rows, distinct uint64
+	localtest.CheckFor(t, 30*time.Second, 50*time.Millisecond, func() error {
+		err := r.query("SELECT count(), uniqExact(epoch, seq, idx) FROM corrosion.samples WHERE license_id = ?", []any{license}, &rows, &distinct)
+		if err == nil && distinct != sent {
+			err = fmt.Errorf("%d distinct of %d rows stored, want %d", distinct, rows, sent)
+		}
+		return err
+	})
+	r.waitAcked(10 * time.Second)
+	t.Logf("%d samples sent, %d rows doubled over three kills", sent, rows-distinct)
+}
+
+func TestNATSRestartedStoresOnce(t *testing.T) {
+	for name, down := range map[string]func(*testing.T, *localtest.NATSServer){
+		"stopped": func(t *testing.T, n *localtest.NATSServer) { n.Stop(t) },
+		"killed":  func(t *testing.T, n *localtest.NATSServer) { n.Kill(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := localtest.NewNATS(t)
+			r := newRig(t, rigOptions{nats: n, change: func(c *Config) { c.Pull.AckWait = 2 * time.Second }})
+			license := r.licenses.add()
+			s := testSample(1)
+			s.TS = time.Now().UnixMilli()
+			var sent uint64
+			for range 3 {
+				r.publishMany(license, 300, &s)
+				sent += 300
+				down(t, n)
+				n.Start(t)
+			}
+			r.publishMany(license, 10, &s)
+			r.waitStored(license, sent+10, 30*time.Second)
+			r.waitAcked(20 * time.Second)
+			r.waitHealthy()
+		})
+	}
+}
+
+func TestConsumerDeletedIsMadeAnew(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.during(func() {
+		s, err := r.js.Stream(t.Context(), schema.StreamStats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			names := s.ConsumerNames(t.Context())
+			for name := range names.Name() {
+				if err := s.DeleteConsumer(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error {
+				if info, err := s.Info(t.Context()); err != nil || info.State.Consumers != 1 {
+					return fmt.Errorf("no consumer yet: %w", err)
+				}
+				return nil
+			})
+		}
+	})
+}
+
+func TestStreamMadeAnewIsAnotherEpoch(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	license := r.licenses.add()
+	s := samplesOf("a", 1)
+	body := wire.AppendJSON(nil, &s[0])
+	r.publish(schema.StatsSubject(license), body)
+	r.waitStored(license, 1, 5*time.Second)
+	r.waitAcked(5 * time.Second)
+	if err := r.js.DeleteStream(t.Context(), schema.StreamStats); err != nil {
+		t.Fatal(err)
+	}
+	localtest.CheckFor(t, 15*time.Second, 50*time.Millisecond, func() error {
+		_, err := r.waitingIn(schema.StreamStats)
+		return err
+	})
+	if seq := r.publish(schema.StatsSubject(license), body); seq != 1 {
+		t.Fatalf("sequence %d in a new stream", seq)
+	}
+	r.waitStored(license, 2, 10*time.Second)
+	var epochs uint64
+	if err := r.query("SELECT uniqExact(epoch) FROM corrosion.samples WHERE license_id = ?", []any{license}, &epochs); err != nil || epochs != 2 {
+		t.Errorf("%d epochs (%v), want 2", epochs, err)
+	}
+}
+
+func TestLicensesAwayDelaysTheUnknownOnly(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	seen, fresh := r.licenses.add(), r.licenses.add()
+	s := samplesOf("a", 1)
+	body := wire.AppendJSON(nil, &s[0])
+	r.publish(schema.StatsSubject(seen), body)
+	r.waitStored(seen, 1, 5*time.Second)
+	r.licenses.setAway(errors.New("postgres is away"))
+	r.publish(schema.StatsSubject(fresh), body)
+	r.waitUnhealthy("postgres is away")
+	r.publish(schema.StatsSubject(seen), body)
+	r.waitStored(seen, 2, 5*time.Second)
+	var n uint64
+	if err := r.query("SELECT count() FROM corrosion.samples WHERE license_id = ?", []any{fresh}, &n); err != nil || n != 0 {
+		t.Errorf("%d rows of a license that nobody could look up (%v)", n, err)
+	}
+	if len(r.letters()) != 0 {
+		t.Error("a license that could not be looked up became a dead letter")
+	}
+	r.licenses.setAway(nil)
+	r.waitStored(fresh, 1, 5*time.Second)
+	r.waitAcked(5 * time.Second)
+	r.waitHealthy()
+}
+
+func TestFullStreamRefusesAndDrains(t *testing.T) {
+	direct := schematest.ClickHouseURL(t)
+	proxy := localtest.NewProxy(t, hostOf(t, direct))
+	r := newRig(t, rigOptions{clickhouse: through(t, direct, proxy), query: direct, change: func(c *Config) {
+		c.Streams.MaxBytes = 1 << 20
+		c.Batch.Rows = 200
+	}})
+	license := r.licenses.add()
+	proxy.Cut()
+	s := samplesOf("a", 1)
+	body := wire.AppendJSON(nil, &s[0])
+	var sent uint64
+	for {
+		if _, err := r.js.Publish(t.Context(), schema.StatsSubject(license), body); err != nil {
+			break
+		}
+		if sent++; sent > 100_000 {
+			t.Fatal("a full stream took everything")
+		}
+	}
+	if held := r.metric("corrosion_ingest_held_messages"); held > 400 {
+		t.Errorf("%v messages held with batches of 200", held)
+	}
+	proxy.Heal()
+	r.waitStored(license, sent, 20*time.Second)
+	r.waitAcked(5 * time.Second)
+}
