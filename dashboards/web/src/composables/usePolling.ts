@@ -26,7 +26,6 @@ export interface Question<T> {
 export function usePolling<T>(question: () => Question<T>): { state: PollState<T>; retry: () => void } {
   const state = shallowReactive<PollState<T>>(initialState())
   const poller = new Poller<T>((signal) => question().load(signal), {
-    onStart: () => undefined,
     onData: (data) => Object.assign(state, initialState(), { data, loadedAt: Date.now() }),
     onError: (error, wait) => {
       // An old question's data under a new question's name would be a lie.

@@ -35,7 +35,9 @@ function readPalette(): Palette {
     text: colour('--ink-soft'),
     rule: colour('--rule'),
     gap: colour('--gap'),
+    surface: colour('--surface'),
     font: colour('--font'),
+    fontSize: parseFloat(style.fontSize) * 0.6875,
   }
 }
 

@@ -14,7 +14,10 @@ export interface Palette {
   text: string
   rule: string
   gap: string
+  surface: string
   font: string
+  /** Of axis labels, px. */
+  fontSize: number
 }
 
 /** All that a chart's picture depends on. */
@@ -33,7 +36,16 @@ export interface Picture {
 }
 
 /** The margins around the plot, px; the cross-hair is laid over the picture by them. */
-export const plot = { left: 56, right: 12, top: 14, bottom: 26 } as const
+export const plot = { left: 60, right: 12, top: 14, bottom: 26 } as const
+
+/**
+ * What one step of the value axis counts in: 1, or 1024 where MiB are read as GiB, so that ticks are round
+ * in what the labels say. A value stands at value / axisUnit.
+ */
+export function axisUnit(kind: Kind, lines: readonly ChartLine[]): number {
+  if (kind !== 'mib') return 1
+  return lines.some((l) => l.points.some((p) => (p.v ?? 0) >= 1024)) ? 1024 : 1
+}
 
 /** Draws lines over time: whole buckets solid, partial ones dashed, gaps left open and shaded. */
 export function timeChartOption(picture: Picture): TimeChartOption {
@@ -58,14 +70,15 @@ function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption
     splitLine: { show: false },
     axisLabel: {
       color: palette.text,
-      fontSize: 11,
+      fontSize: palette.fontSize,
       hideOverlap: true,
       formatter: (t: number) => formatTick(t, place),
     },
   }
 }
 
-function valueAxis({ kind, zero, palette, place }: Picture): TimeChartOption['yAxis'] {
+function valueAxis({ kind, zero, palette, place, lines }: Picture): TimeChartOption['yAxis'] {
+  const unit = axisUnit(kind, lines)
   return {
     type: 'value',
     scale: !zero,
@@ -73,24 +86,40 @@ function valueAxis({ kind, zero, palette, place }: Picture): TimeChartOption['yA
     axisLine: { show: false },
     axisTick: { show: false },
     splitLine: { lineStyle: { color: palette.rule } },
-    axisLabel: { color: palette.text, fontSize: 11, formatter: (v: number) => formatAxis(kind, v, place) },
+    axisLabel: {
+      color: palette.text,
+      fontSize: palette.fontSize,
+      formatter: (v: number) => formatAxis(kind, v * unit, place),
+    },
   }
 }
 
 function lineSeries(line: ChartLine, picture: Picture, first: boolean): LineSeriesOption[] {
   const { solid, dashed, lone } = segments(line.points)
-  const base = baseSeries(picture.palette[line.tone satisfies Tone], picture.area)
+  const unit = axisUnit(picture.kind, picture.lines)
+  const inUnit = ([t, v]: Cell): Cell => [t, v === null ? null : v / unit]
+  const color = picture.palette[line.tone satisfies Tone]
+  const base = baseSeries(color, picture.area)
+  // However narrow a bucket is on the screen, the ring says that the newest one is not complete.
+  const ring = line.points.at(-1)?.partial ? dashed.length - 1 : -1
+  const open = {
+    symbol: 'circle',
+    symbolSize: 7,
+    itemStyle: { color: picture.palette.surface, borderColor: color, borderWidth: 1.5 },
+  }
   return [
     {
       ...base,
       name: line.label,
-      data: solid.map((cell) => (lone.has(cell[0]) ? { value: cell, symbol: 'circle' } : cell)),
+      data: solid.map((cell) =>
+        lone.has(cell[0]) ? { value: inUnit(cell), symbol: 'circle' } : inUnit(cell),
+      ),
       markArea: first ? gapAreas(picture) : undefined,
     },
     {
       ...base,
       name: `${line.label} (partial)`,
-      data: dashed satisfies Cell[],
+      data: dashed.map((cell, i) => (i === ring ? { value: inUnit(cell), ...open } : inUnit(cell))),
       lineStyle: { ...base.lineStyle, type: [3, 4] },
       areaStyle: base.areaStyle ? { ...base.areaStyle, opacity: 0.05 } : undefined,
     },

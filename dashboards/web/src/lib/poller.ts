@@ -18,7 +18,6 @@ interface Hints {
 }
 
 export interface PollerEvents<T> {
-  onStart(): void
   onData(data: T): void
   /** wait is the time to the next try, ms; null when asking again cannot help. */
   onError(error: unknown, wait: number | null): void
@@ -72,7 +71,6 @@ export class Poller<T> {
   private async run(): Promise<void> {
     const request = new AbortController()
     this.request = request
-    this.events.onStart()
     try {
       const data = await this.load(request.signal)
       if (request.signal.aborted) return

@@ -26,9 +26,9 @@ export function readAt(
   place: Place = {},
 ): Readout {
   const points = lines.map((line) => (t === null ? latest(line) : pointAt(line, t)))
-  const newest = Math.max(...points.map((p) => p?.t ?? 0))
+  const moments = t === null ? points.flatMap((p) => p?.t ?? []) : [t]
   return {
-    when: newest > 0 ? formatMoment(t ?? newest, place) : nothing,
+    when: moments.length > 0 ? formatMoment(Math.max(...moments), place) : nothing,
     readings: lines.map((line, i) => ({
       label: line.label,
       tone: line.tone,

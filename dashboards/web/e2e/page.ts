@@ -1,0 +1,61 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test as base, type Page } from '@playwright/test'
+
+/** A test fails when the page logs an error: a broken script, or something that its policy refused. */
+export const test = base.extend<{ quiet: { allow: RegExp[] } }>({
+  quiet: [
+    async ({ page }, use) => {
+      const rules = { allow: [/Failed to load resource/] }
+      const errors: string[] = []
+      page.on('pageerror', (error) => errors.push(String(error)))
+      page.on('console', (message) => {
+        if (message.type() === 'error') errors.push(message.text())
+      })
+      await use(rules)
+      expect(errors.filter((e) => !rules.allow.some((r) => r.test(e)))).toEqual([])
+    },
+    { auto: true },
+  ],
+})
+
+export { expect }
+
+/** Fails on any violation that axe finds. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(' ')}`)).toEqual([])
+}
+
+export const screenshot = (page: Page, name: string) =>
+  page.screenshot({ path: `test-results/screens/${name}.png`, fullPage: true })
+
+/** How many pixels of a chart's canvas are drawn on; 0 for an empty one. */
+export function inked(page: Page, title: string): Promise<number> {
+  return page.getByRole('slider', { name: `${title},` }).evaluate((frame) => {
+    const canvas = frame.querySelector('canvas')
+    const context = canvas?.getContext('2d')
+    if (!canvas || !context) return 0
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height)
+    return data.filter((_, i) => i % 4 === 3 && (data[i] ?? 0) > 0).length
+  })
+}
+
+export const chartTitles = [
+  'Players',
+  'Server FPS',
+  'Frame time',
+  'Entities',
+  'Memory',
+  'CPU',
+  'Network traffic',
+]
+
+/** Waits until every chart has drawn. */
+export async function expectCharts(page: Page): Promise<void> {
+  for (const title of chartTitles) await expect.poll(() => inked(page, title)).toBeGreaterThan(500)
+}
+
+/** The figure and the note of a card. */
+export function card(page: Page, label: string) {
+  return page.locator('.stat').filter({ has: page.getByText(label, { exact: true }) })
+}

@@ -1,0 +1,33 @@
+import { defineConfig } from '@playwright/test'
+import { findChromium, launchArgs } from './e2e/chromium.ts'
+
+const port = 4179
+const browser = await findChromium()
+
+/** Pages against a mocked API are served by `vite preview` under the real Content-Security-Policy; build first. */
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results/runs',
+  fullyParallel: true,
+  workers: 2,
+  timeout: 30_000,
+  forbidOnly: Boolean(process.env['CI']),
+  reporter: 'list',
+  use: {
+    baseURL: `http://127.0.0.1:${port}`,
+    browserName: 'chromium',
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: browser.executablePath,
+      args: launchArgs,
+      env: { ...(process.env as Record<string, string>), ...browser.env },
+    },
+  },
+  webServer: {
+    command: `npx vite preview --host 127.0.0.1 --port ${port} --strictPort`,
+    url: `http://127.0.0.1:${port}`,
+    reuseExistingServer: false,
+  },
+})
