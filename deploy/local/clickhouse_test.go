@@ -220,7 +220,7 @@ func TestOwnUserHasWhatTheSchemaNeeds(t *testing.T) {
 		"ALTER TABLE raw UPDATE t = now() WHERE a = 1 SETTINGS mutations_sync = 2",
 		"ALTER TABLE raw MODIFY TTL d + INTERVAL 8 DAY DELETE",
 		"ALTER TABLE raw DROP PARTITION ID '20200101'",
-		"CREATE TABLE beside AS sums", "EXCHANGE TABLES sums AND beside", "ALTER TABLE beside REPLACE PARTITION tuple() FROM sums",
+		"CREATE TABLE beside AS sums", "EXCHANGE TABLES sums AND beside", "ALTER TABLE sums REPLACE PARTITION tuple() FROM beside",
 		"OPTIMIZE TABLE raw FINAL", "TRUNCATE TABLE sums", "SYSTEM FLUSH LOGS", "SYSTEM STOP MERGES raw", "SYSTEM START MERGES raw",
 		"SYSTEM RELOAD DICTIONARY names", "SYSTEM REFRESH VIEW fresh",
 		"KILL QUERY WHERE query_id = 'none'", "SELECT count() FROM system.parts", "SELECT count() FROM system.processes",

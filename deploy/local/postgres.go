@@ -84,26 +84,44 @@ func (p *Postgres) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	p.data = filepath.Join(dir, "data")
-	if p.user, err = chooseUser(p.data); err != nil {
+	if p.user, err = chooseUser(filepath.Join(dir, "data")); err != nil {
 		return err
 	}
 	if p.bin, err = findPostgres(ctx, p.user); err != nil {
 		return err
 	}
-	if !p.user.reaches(dir) {
-		outside := outsideDir(dir)
-		p.config.Logger.Warn("postgres may not run as root, and an ordinary user cannot enter the data directory: its files are elsewhere",
-			"wanted", dir, "used", outside)
-		if err := os.MkdirAll(outside, 0o711); err != nil {
-			return fmt.Errorf("make directory outside: %w", err)
-		}
-		p.data = filepath.Join(outside, "data")
+	if p.data, err = p.place(dir); err != nil {
+		return err
 	}
-	if _, err := os.Stat(p.data); err != nil {
+	if !exists(p.data) {
 		return p.initialise(ctx)
 	}
 	return errors.Join(p.user.own(p.data), clearLeftovers(ctx, p.data)) // those hold the port
+}
+
+// place returns where the cluster is or, without one, where it can be: in dir
+// when the server's user can enter it, else outside.
+func (p *Postgres) place(dir string) (string, error) {
+	inside, outside := filepath.Join(dir, "data"), filepath.Join(outsideDir(dir), "data")
+	switch {
+	case exists(inside) && p.user.reaches(dir):
+		return inside, nil
+	case exists(inside):
+		return "", fmt.Errorf("user %d, whom postgres runs as, cannot enter %s: open the directories above it (chmod o+x)", p.user.uid, dir)
+	case !exists(outside) && p.user.reaches(dir):
+		return inside, nil
+	}
+	p.config.Logger.Warn("postgres may not run as root, and an ordinary user could not enter the data directory: its files are elsewhere",
+		"wanted", inside, "used", outside)
+	if err := os.MkdirAll(filepath.Dir(outside), 0o711); err != nil {
+		return "", fmt.Errorf("make directory outside: %w", err)
+	}
+	return outside, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // initialise makes a cluster beside its place and moves it there when whole.

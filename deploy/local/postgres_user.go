@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -72,15 +73,19 @@ func (u ordinaryUser) own(path string) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) == u.uid {
 		return nil
 	}
-	return filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			err = os.Lchown(name, u.uid, u.gid)
-		}
-		if err != nil {
-			return fmt.Errorf("give files to user %d: %w", u.uid, err)
-		}
-		return nil
+	var names []string
+	err = filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
+		names = append(names, name)
+		return err
 	})
+	// From the leaves up: a root without CAP_DAC_OVERRIDE shuts itself out.
+	for _, name := range slices.Backward(names) {
+		err = errors.Join(err, os.Lchown(name, u.uid, u.gid))
+	}
+	if err != nil {
+		return fmt.Errorf("give files to user %d: %w", u.uid, err)
+	}
+	return nil
 }
 
 // reaches reports whether the user can enter dir and every directory above it.
