@@ -195,24 +195,20 @@ func (p *pipeline) intake() <-chan message {
 	return p.source.messages()
 }
 
-// takeSome takes a message and those that are there already.
+// takeSome takes a message and some of those that are there already.
 func (p *pipeline) takeSome(m message, ok bool) {
-	for range takeAtOnce {
-		if !ok {
-			p.drained = true
-			return
-		}
+	for taken := 1; ok; taken++ {
 		p.take(m)
-		in := p.intake()
-		if in == nil {
+		if taken == takeAtOnce {
 			return
 		}
 		select {
-		case m, ok = <-in:
+		case m, ok = <-p.intake():
 		default:
 			return
 		}
 	}
+	p.drained = true
 }
 
 // take notes a message, unless it is held or stored already, and routes it.

@@ -1,0 +1,429 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"corrosion/schema"
+	"corrosion/schema/wire"
+)
+
+// fakeSource gives what it is told to and notes the answers.
+type fakeSource struct {
+	out        chan message
+	stopped    bool
+	acked      []uint64
+	handedBack []uint64
+	poisoned   []string
+	renewed    int
+}
+
+func newFakeSource() *fakeSource                   { return &fakeSource{out: make(chan message, 100_000)} }
+func (s *fakeSource) start()                       {}
+func (s *fakeSource) messages() <-chan message     { return s.out }
+func (s *fakeSource) stop()                        { s.stopped = true; close(s.out) }
+func (s *fakeSource) abandon()                     {}
+func (s *fakeSource) settle(context.Context) error { return nil }
+func (s *fakeSource) connected() bool              { return true }
+func (s *fakeSource) ack(r *receipt) error         { s.acked = append(s.acked, r.seq); return nil }
+func (s *fakeSource) progress(*receipt) error      { s.renewed++; return nil }
+func (s *fakeSource) delay(r *receipt) error       { s.handedBack = append(s.handedBack, r.seq); return nil }
+func (s *fakeSource) terminate(_ *receipt, reason string) error {
+	s.poisoned = append(s.poisoned, reason)
+	return nil
+}
+
+// fakeStore notes the rows of each insert; fail and block are its faults.
+type fakeStore struct {
+	inserts []int
+	tries   int
+	fail    error
+	block   time.Duration
+}
+
+func (s *fakeStore) insert(ctx context.Context, b *batch) error {
+	s.tries++
+	if s.block > 0 && !sleep(ctx, s.block) {
+		return ctx.Err()
+	}
+	if s.fail != nil {
+		return s.fail
+	}
+	s.inserts = append(s.inserts, b.rows)
+	return nil
+}
+func (s *fakeStore) close() {}
+
+type fakeGraves struct {
+	buried []letter
+	fail   error
+}
+
+func (g *fakeGraves) bury(_ context.Context, letters []letter) error {
+	if g.fail != nil {
+		return g.fail
+	}
+	g.buried = append(g.buried, letters...)
+	return nil
+}
+
+// bench is a pipeline between fakes, for use inside synctest.
+type bench struct {
+	*pipeline
+	t       *testing.T
+	from    *fakeSource
+	to      *fakeStore
+	graves  *fakeGraves
+	who     *someLicenses
+	license uuid.UUID
+	body    []byte
+	seq     uint64
+	stop    context.CancelFunc
+	ended   chan struct{}
+	abort   chan struct{}
+}
+
+// inBubble runs f with a running pipeline under synctest and stops the pipeline afterwards.
+func inBubble(t *testing.T, change func(*Config), f func(*bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := DefaultConfig()
+		if change != nil {
+			change(&c)
+		}
+		b := &bench{t: t, from: newFakeSource(), to: &fakeStore{}, graves: &fakeGraves{}, ended: make(chan struct{}), abort: make(chan struct{})}
+		b.who = &someLicenses{known: map[uuid.UUID]bool{}}
+		b.license = b.who.add()
+		s := testSample(1)
+		s.TS = time.Now().UnixMilli()
+		b.body = wire.AppendJSON(nil, &s)
+		status := newStatus(c.StuckAfter, nil, time.Now)
+		b.pipeline = &pipeline{
+			config: c, source: b.from, store: b.to, graves: b.graves, licenses: b.who, status: status, metrics: newMetrics(status),
+			now: time.Now, log: slog.New(slog.DiscardHandler), abort: b.abort,
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		b.stop = cancel
+		go func() {
+			b.run(ctx)
+			close(b.ended)
+		}()
+		f(b)
+		cancel()
+		<-b.ended
+	})
+}
+
+// give hands over count messages of one good sample each.
+func (b *bench) give(count int) {
+	for range count {
+		b.giveBody(b.body)
+	}
+	synctest.Wait()
+}
+
+func (b *bench) giveBody(body []byte) {
+	b.seq++
+	b.from.out <- message{
+		receipt: receipt{epoch: 1, seq: b.seq, storedAt: time.Now().UnixMilli()},
+		subject: schema.StatsSubject(b.license), data: body, delivered: 1,
+	}
+}
+
+func (b *bench) pass(d time.Duration) {
+	time.Sleep(d) // the bubble's clock
+	synctest.Wait()
+}
+
+func (b *bench) want(acked int, inserts ...int) {
+	b.t.Helper()
+	if len(b.from.acked) != acked || fmt.Sprint(b.to.inserts) != fmt.Sprint(inserts) {
+		b.t.Errorf("%d acked, inserts %v; want %d, %v", len(b.from.acked), b.to.inserts, acked, inserts)
+	}
+}
+
+func TestPipelineFlushesByAge(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.give(1)
+		b.pass(249 * time.Millisecond)
+		b.want(0)
+		b.pass(time.Millisecond)
+		b.want(1, 1)
+	})
+}
+
+func TestPipelineFlushesBySize(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Batch.Rows = 10 }, func(b *bench) {
+		b.give(25)
+		b.want(20, 10, 10)
+		b.pass(time.Second)
+		b.want(25, 10, 10, 5)
+	})
+}
+
+// While one batch is being stored the next one fills; when both are full nothing more is taken.
+func TestPipelineHoldsTwoBatches(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Batch.Rows = 10 }, func(b *bench) {
+		b.give(10) // now the license is known
+		b.to.inserts, b.from.acked = nil, nil
+		b.to.block = time.Second
+		b.give(50)
+		if left := len(b.from.out); left != 30 {
+			b.t.Errorf("%d messages not taken, want 30", left)
+		}
+		b.want(0)
+		b.pass(time.Second)
+		b.want(10, 10)
+		if left := len(b.from.out); left != 20 {
+			b.t.Errorf("%d messages not taken, want 20", left)
+		}
+		b.pass(10 * time.Second)
+		b.want(50, 10, 10, 10, 10, 10)
+	})
+}
+
+// A store that takes long gets older batches, up to MaxAge.
+func TestPipelineAgeGrowsWithLoad(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.to.block = 200 * time.Millisecond
+		b.give(1)
+		b.pass(450 * time.Millisecond) // 250 of age, 200 of insert
+		b.want(1, 1)
+		b.give(1)
+		b.pass(599 * time.Millisecond)
+		if b.to.tries != 1 {
+			b.t.Errorf("%d inserts begun before three times the last one's duration", b.to.tries)
+		}
+		b.pass(time.Millisecond)
+		if b.to.tries != 2 {
+			b.t.Errorf("%d inserts begun, want 2", b.to.tries)
+		}
+		b.pass(200 * time.Millisecond)
+		b.to.block = 10 * time.Second
+		b.give(1)
+		b.pass(11 * time.Second)
+		b.give(1)
+		b.pass(999 * time.Millisecond)
+		if b.to.tries != 3 {
+			b.t.Errorf("%d inserts begun before MaxAge", b.to.tries)
+		}
+		b.pass(time.Millisecond)
+		if b.to.tries != 4 {
+			b.t.Errorf("%d inserts begun at MaxAge, want 4", b.to.tries)
+		}
+	})
+}
+
+func TestPipelineRetriesAndRenews(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.to.fail = errors.New("away")
+		b.give(3)
+		b.pass(25 * time.Second)
+		b.want(0)
+		if h := b.status.health(); h.OK {
+			b.t.Error("healthy while the store is away")
+		}
+		if b.from.renewed != 2*3 {
+			b.t.Errorf("renewed %d times, want each of 3 messages every 10 s", b.from.renewed)
+		}
+		if b.to.tries < 6 || b.to.tries > 20 {
+			b.t.Errorf("%d tries in 25 s", b.to.tries)
+		}
+		b.to.fail = nil
+		b.pass(6 * time.Second)
+		b.want(3, 3)
+		if h := b.status.health(); !h.OK {
+			b.t.Errorf("unhealthy after recovery: %v", h.Reasons)
+		}
+	})
+}
+
+func TestPipelineStuckIsUnhealthy(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.to.block = 40 * time.Second
+		b.give(1)
+		b.pass(30 * time.Second)
+		if h := b.status.health(); !h.OK {
+			b.t.Errorf("unhealthy too early: %v", h.Reasons)
+		}
+		b.pass(2 * time.Second)
+		if h := b.status.health(); h.OK {
+			b.t.Error("healthy though nothing was stored for 32 s")
+		}
+		b.pass(10 * time.Second)
+		if h := b.status.health(); !h.OK {
+			b.t.Errorf("unhealthy after it was stored: %v", h.Reasons)
+		}
+	})
+}
+
+func TestPipelineStopStoresWhatWasPulled(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.to.block = time.Second
+		b.give(3)
+		begun := time.Now()
+		b.stop()
+		<-b.ended
+		b.want(3, 3)
+		if took := time.Since(begun); took != time.Second {
+			b.t.Errorf("stopped after %s, want 1s", took)
+		}
+	})
+}
+
+func TestPipelineStopDeadline(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Batch.Rows = 2 }, func(b *bench) {
+		b.to.block = time.Hour
+		b.give(4)
+		begun := time.Now()
+		b.stop()
+		<-b.ended
+		if took := time.Since(begun); took != b.config.StopTimeout {
+			b.t.Errorf("stopped after %s, want %s", took, b.config.StopTimeout)
+		}
+		b.want(0)
+		if len(b.from.handedBack) != 4 {
+			b.t.Errorf("%d messages handed back, want 4", len(b.from.handedBack))
+		}
+	})
+}
+
+func TestPipelineAbortWaitsForNothing(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.to.block = time.Hour
+		b.give(4)
+		begun := time.Now()
+		b.stop()
+		close(b.abort)
+		<-b.ended
+		if took := time.Since(begun); took != 0 || len(b.from.handedBack) != 4 {
+			b.t.Errorf("stopped after %s with %d handed back, want at once, 4", took, len(b.from.handedBack))
+		}
+	})
+}
+
+// A message is answered only when its letters are buried, too.
+func TestPipelineBuriesBeforeAck(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.graves.fail = errors.New("no room")
+		b.giveBody(append(append([]byte(`[{"server_id":"a","players":-1},`), b.body...), ']'))
+		b.giveBody([]byte(`[{`))
+		b.pass(20 * time.Second)
+		b.want(0, 1)
+		if h := b.status.health(); h.OK {
+			b.t.Error("healthy while letters cannot be buried")
+		}
+		b.graves.fail = nil
+		b.pass(6 * time.Second)
+		b.want(1, 1)
+		if len(b.graves.buried) != 2 || fmt.Sprint(b.from.poisoned) != "[malformed]" {
+			b.t.Errorf("%d letters, poisoned %v", len(b.graves.buried), b.from.poisoned)
+		}
+	})
+}
+
+func TestPipelineRedeliveryIsNotStoredAgain(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.give(1)
+		b.seq--
+		b.give(1) // again while it is held
+		b.pass(time.Second)
+		b.want(1, 1)
+		b.seq--
+		b.give(1) // again after it was stored: the ack was lost
+		b.want(2, 1)
+		b.pass(time.Second)
+		b.want(2, 1)
+	})
+}
+
+func TestPipelineParksUntilLicenseIsKnown(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		b.who.setAway(errors.New("postgres is away"))
+		b.give(maxParked + 10)
+		if left := len(b.from.out); left != 10 {
+			b.t.Errorf("%d messages not taken, want 10: parking is bounded", left)
+		}
+		b.pass(time.Minute)
+		b.want(0)
+		b.who.setAway(nil)
+		b.pass(10 * time.Second)
+		if len(b.from.acked) != maxParked+10 || len(b.graves.buried) != 0 {
+			b.t.Errorf("%d acked, %d letters", len(b.from.acked), len(b.graves.buried))
+		}
+		// A license that was known stays so while nobody can be asked.
+		b.who.setAway(errors.New("postgres is away"))
+		b.pass(5 * time.Minute)
+		b.give(1)
+		b.pass(2 * time.Second)
+		if len(b.from.acked) != maxParked+11 {
+			b.t.Error("a license known before is not served while Postgres is away")
+		}
+	})
+}
+
+func TestLicenseCacheAsksSeldom(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		for range 100 {
+			b.give(10)
+			b.pass(100 * time.Millisecond)
+		}
+		if b.who.asked != 1 {
+			b.t.Errorf("asked %d times in 10 s, want once", b.who.asked)
+		}
+		b.license = uuid.New()
+		for range 100 {
+			b.give(1)
+			b.pass(100 * time.Millisecond)
+		}
+		if b.who.asked < 5 || b.who.asked > 8 {
+			b.t.Errorf("asked %d times in 10 s for an unknown license, want every 2 s", b.who.asked-1)
+		}
+		if len(b.graves.buried) < 90 {
+			b.t.Errorf("%d letters for 100 messages of an unknown license", len(b.graves.buried))
+		}
+	})
+}
+
+func TestBackoff(t *testing.T) {
+	b := backoff{RetryConfig: RetryConfig{Min: 100 * time.Millisecond, Max: time.Second}}
+	err := errors.New("x")
+	for i, want := range []time.Duration{100, 200, 400, 800, 1000, 1000} {
+		want *= time.Millisecond
+		if got := b.next(err); got > want || got < want*3/4 {
+			t.Errorf("wait %d is %s, want %s less a quarter at most", i, got, want)
+		}
+	}
+	for range 100 {
+		b.next(err)
+	}
+	if got := b.next(errRefused); got < 9*time.Second || got > 12*time.Second {
+		t.Errorf("wait after a refusal is %s, want 12 s less a quarter at most", got)
+	}
+	b.reset()
+	if got := b.next(err); got > 100*time.Millisecond {
+		t.Errorf("wait after reset is %s", got)
+	}
+}
+
+func TestConfigValidateNamesKeys(t *testing.T) {
+	c := DefaultConfig()
+	c.ClickHouseURL = "clickhouse://localhost:9000"
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	err := (&Config{}).Validate()
+	for _, key := range []string{"ClickHouseURL", "Compression", "Streams.MaxBytes", "Pull.AckWait", "Batch.Rows", "Retry.Min", "InsertTimeout"} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s is not named in %v", key, err)
+		}
+	}
+}
