@@ -68,6 +68,9 @@ func clickHouseLibrary() (string, error) {
 		name += "-gnu"
 	}
 	dir, err := enginePath(name)
+	if err != nil && (runtime.GOOS != "linux" || runtime.GOARCH != "amd64") {
+		return "", fmt.Errorf("%w; where that brings none, set %s to a clickhouse binary (25.8 or newer)", err, EnvClickHouseBinary)
+	}
 	if err != nil {
 		return "", err
 	}
