@@ -102,7 +102,8 @@ test('the range is in the URL, and Back brings the one before', async ({ page })
 test('one cross-hair runs over all charts', async ({ page }) => {
   await still(page)
   await mockAPI(page)
-  await page.setViewportSize(sizes.desktop)
+  // All of the page at once: the picture would else be taken after a scroll, which drops the cross-hair.
+  await page.setViewportSize({ ...sizes.desktop, height: 1440 })
   await page.goto('/')
   await expectCharts(page)
   await page.getByRole('slider', { name: 'Server FPS,' }).hover({ position: { x: 200, y: 60 } })

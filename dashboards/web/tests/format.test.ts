@@ -36,6 +36,12 @@ describe('formatValue', () => {
 })
 
 describe('formatAxis', () => {
+  it('tells neighbouring ticks apart', () => {
+    expect([6_250_000, 6_300_000, 0.1 + 0.2].map((v) => formatAxis('count', v, { locale: 'en-US' }))).toEqual(
+      ['6.25M', '6.3M', '0.3'],
+    )
+  })
+
   it('is short', () => {
     const at = (kind: Kind, v: number) => formatAxis(kind, v, place)
     expect([at('count', 240_000), at('fps', 60), at('mib', 8192), at('percent', 150)]).toEqual([

@@ -60,10 +60,10 @@ function scaled(v: number, locale?: string): [string, string] {
   return [fixed(v, power === 0 ? 0 : digitsFor(v), locale), byteUnits[power] as string]
 }
 
-/** A value on an axis: short, and with its unit only where it changes with size. */
+/** A value on an axis: short, but never so short that neighbouring ticks read alike; its unit where that changes with size. */
 export function formatAxis(kind: Kind, v: number, place: Place = {}): string {
   const short = (n: number) =>
-    n.toLocaleString(place.locale, { notation: 'compact', maximumFractionDigits: 1 })
+    n.toLocaleString(place.locale, { notation: 'compact', maximumSignificantDigits: 4 })
   switch (kind) {
     case 'mib':
       return v >= 1024 ? `${short(v / 1024)} GiB` : `${short(v)} MiB`
