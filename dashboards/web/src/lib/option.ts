@@ -4,6 +4,7 @@ import type { GridComponentOption, MarkAreaComponentOption } from 'echarts/compo
 import type { ChartLine, Tone } from './charts'
 import { formatAxis, formatTick, type Kind, type Place } from './format'
 import { gaps, segments, type Cell } from './points'
+import { timeTicks } from './ticks'
 
 export type TimeChartOption = ComposeOption<LineSeriesOption | GridComponentOption | MarkAreaComponentOption>
 
@@ -64,7 +65,6 @@ function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption
     type: 'time',
     min: from,
     max: to,
-    splitNumber: Math.max(2, Math.round(width / 110)),
     axisLine: { lineStyle: { color: palette.rule } },
     axisTick: { show: false },
     splitLine: { show: false },
@@ -72,6 +72,7 @@ function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption
       color: palette.text,
       fontSize: palette.fontSize,
       hideOverlap: true,
+      customValues: timeTicks(from, to, Math.max(2, Math.floor(width / 80))),
       formatter: (t: number) => formatTick(t, place),
     },
   }
