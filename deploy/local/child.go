@@ -26,7 +26,7 @@ const (
 
 // childReady is set once ChildMain has run: without it a child would run the
 // whole program again instead of the engine.
-var childReady atomic.Bool
+var childReady atomic.Bool //nolint:gochecknoglobals // a fact about the process
 
 // ChildMain must be called first thing in main and in every TestMain that
 // starts engines. In a child process it runs the engine and does not return;

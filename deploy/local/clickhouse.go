@@ -81,7 +81,7 @@ func StartClickHouse(ctx context.Context, config ClickHouseConfig) (*ClickHouse,
 	if err := c.awaitLeftover(ctx); err != nil {
 		return nil, err
 	}
-	ports, err := choosePorts(config.NativePort, config.HTTPPort)
+	ports, err := choosePorts(ctx, config.NativePort, config.HTTPPort)
 	if err != nil {
 		return nil, err
 	}
@@ -180,18 +180,18 @@ func (c *ClickHouse) consoleLog() string {
 
 // command starts the engine in a session of its own: SYSTEM SHUTDOWN signals
 // its whole process group. The pipe on standard input ends it with us.
-func (c *ClickHouse) command(context.Context) (*exec.Cmd, error) {
-	if err := requireFree(c.config.NativePort, c.config.HTTPPort); err != nil {
+func (c *ClickHouse) command(ctx context.Context) (*exec.Cmd, error) {
+	if err := requireFree(ctx, c.config.NativePort, c.config.HTTPPort); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(c.config.Dir, "config.xml")
-	cmd := exec.Command(c.config.Binary, "server", "--config-file="+config)
+	cmd := lasting(c.config.Binary, "server", "--config-file="+config)
 	if c.config.Binary == "" {
 		self, err := os.Executable()
 		if err != nil {
 			return nil, fmt.Errorf("find own program: %w", err)
 		}
-		cmd = exec.Command(self, ChildClickHouse, c.library, config)
+		cmd = lasting(self, ChildClickHouse, c.library, config)
 		if _, err := cmd.StdinPipe(); err != nil { // closed by Wait, or by our own end
 			return nil, fmt.Errorf("open stop pipe: %w", err)
 		}

@@ -64,7 +64,7 @@ func StartNATS(ctx context.Context, config NATSConfig) (*NATS, error) {
 			return nil, fmt.Errorf("start nats: %w", err)
 		}
 	}
-	ports, err := choosePorts(config.Port)
+	ports, err := choosePorts(ctx, config.Port)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func TestNATSClientsWaitWhileNobodyCanTell(t *testing.T) {
 		return nil
 	}
 	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, connected)
-	before := conn.Statistics.Reconnects
+	before := conn.Stats().Reconnects
 	if ended := server.Disconnect("tenant"); ended != 1 {
 		t.Errorf("%d connections ended, want 1", ended)
 	}

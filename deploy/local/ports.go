@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -22,11 +23,11 @@ func hostPort(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(
 
 // choosePorts returns one distinct port for each wanted one: the wanted port
 // where it is free, a free one where it is taken or 0.
-func choosePorts(wanted ...int) ([]int, error) {
+func choosePorts(ctx context.Context, wanted ...int) ([]int, error) {
 	ports := make([]int, len(wanted))
 	for i, want := range wanted {
 		// Each listener stays open until all ports are chosen, so that no two agree.
-		listener, err := listenNear(want)
+		listener, err := listenNear(ctx, want)
 		if err != nil {
 			return nil, err
 		}
@@ -36,24 +37,28 @@ func choosePorts(wanted ...int) ([]int, error) {
 	return ports, nil
 }
 
-func listenNear(want int) (net.Listener, error) {
+func listenNear(ctx context.Context, want int) (net.Listener, error) {
 	if want != 0 {
-		if listener, err := net.Listen("tcp", hostPort(want)); err == nil {
+		if listener, err := listen(ctx, want); err == nil {
 			return listener, nil
 		}
 	}
 	for range freePortTries {
-		if listener, err := net.Listen("tcp", hostPort(freePortFirst+rand.IntN(freePortCount))); err == nil {
+		if listener, err := listen(ctx, freePortFirst+rand.IntN(freePortCount)); err == nil {
 			return listener, nil
 		}
 	}
 	return nil, fmt.Errorf("find a free port on %s: %d tries", loopback, freePortTries)
 }
 
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", hostPort(port))
+}
+
 // requireFree fails when a server could not listen on one of the ports now.
-func requireFree(ports ...int) error {
+func requireFree(ctx context.Context, ports ...int) error {
 	for _, port := range ports {
-		listener, err := net.Listen("tcp", hostPort(port))
+		listener, err := listen(ctx, port)
 		if err != nil {
 			return fmt.Errorf("port %d is taken by another process", port)
 		}

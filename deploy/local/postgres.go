@@ -58,7 +58,7 @@ func StartPostgres(ctx context.Context, config PostgresConfig) (*Postgres, error
 	if err := p.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare postgres: %w", err)
 	}
-	ports, err := choosePorts(config.Port)
+	ports, err := choosePorts(ctx, config.Port)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (p *Postgres) command(ctx context.Context) (*exec.Cmd, error) {
 	if err := clearLeftovers(ctx, p.data); err != nil {
 		return nil, err
 	}
-	if err := requireFree(p.config.Port); err != nil {
+	if err := requireFree(ctx, p.config.Port); err != nil {
 		return nil, err
 	}
 	settings := map[string]string{
@@ -178,7 +178,7 @@ func (p *Postgres) command(ctx context.Context) (*exec.Cmd, error) {
 	for name, value := range p.config.Settings {
 		settings[name] = value
 	}
-	cmd := exec.Command(p.bin.postgres, "-D", p.data)
+	cmd := lasting(p.bin.postgres, "-D", p.data)
 	for _, name := range sortedKeys(settings) {
 		cmd.Args = append(cmd.Args, "-c", name+"="+settings[name])
 	}

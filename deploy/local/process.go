@@ -92,13 +92,18 @@ func (d *daemon) launch(ctx context.Context) error {
 	}
 	d.current.Store(p)
 	if err := d.await(ctx, p); err != nil {
-		d.end(context.WithoutCancel(ctx), p)
+		_ = d.end(context.WithoutCancel(ctx), p) // why it did not start matters more
 		if said := d.engine.complaint(); said != "" {
 			return fmt.Errorf("%w: %s", err, said)
 		}
 		return err
 	}
 	return nil
+}
+
+// lasting is a command that outlives the context of its start.
+func lasting(name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(context.Background(), name, args...)
 }
 
 // spawn runs cmd on an operating system thread of its own until it ends: the

@@ -153,6 +153,14 @@ func TestStackStartsAfterItsProcessWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pg.Close(context.Background()) //nolint:errcheck // its server is gone
+	db, err := sql.Open("clickhouse", before.ClickHouseNative) // makes that engine take its time to end
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // its server is gone
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
