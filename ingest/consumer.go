@@ -33,6 +33,9 @@ var (
 // checkEvery is how often a consumer is looked at: for its lag, and whether it is still there.
 const checkEvery = 2 * time.Second
 
+// heartbeat is how often JetStream says that a pull request is still known; two missed ones start another request.
+const heartbeat = 2 * time.Second
+
 // requestTimeout bounds one request to JetStream's API.
 const requestTimeout = 5 * time.Second
 
@@ -50,10 +53,13 @@ type puller struct {
 	hard    context.Context // ends: give up what was pulled and not taken
 	dropNow context.CancelFunc
 	loops   sync.WaitGroup
+
+	lastMu    sync.Mutex
+	lastReply map[uint64]string // by epoch: the reply subject of the last message acked or terminated
 }
 
 func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger) *puller {
-	p := &puller{nc: nc, js: js, config: c, status: s, log: log, out: make(chan message, 1024)}
+	p := &puller{nc: nc, js: js, config: c, status: s, log: log, out: make(chan message, 1024), lastReply: map[uint64]string{}}
 	p.hard, p.dropNow = context.WithCancel(context.Background())
 	p.soft, p.stopNow = context.WithCancel(p.hard)
 	return p
@@ -83,7 +89,15 @@ func (p *puller) abandon() {
 }
 
 // ack says that everything of the message is stored or buried.
-func (p *puller) ack(r *receipt) error { return p.nc.Publish(r.reply, wordAck) }
+func (p *puller) ack(r *receipt) error { return p.last(r, wordAck) }
+
+// last says the last word about a message.
+func (p *puller) last(r *receipt, word []byte) error {
+	p.lastMu.Lock()
+	p.lastReply[r.epoch] = r.reply
+	p.lastMu.Unlock()
+	return p.nc.Publish(r.reply, word)
+}
 
 // progress renews the time that JetStream waits for the ack.
 func (p *puller) progress(r *receipt) error { return p.nc.Publish(r.reply, wordProgress) }
@@ -93,11 +107,21 @@ func (p *puller) delay(r *receipt) error { return p.nc.Publish(r.reply, wordNak)
 
 // terminate ends a message that will never be readable; JetStream passes the reason to those who watch its advisories.
 func (p *puller) terminate(r *receipt, reason string) error {
-	return p.nc.Publish(r.reply, []byte("+TERM "+reason))
+	return p.last(r, []byte("+TERM "+reason))
 }
 
-// settle waits until the server has everything sent so far.
-func (p *puller) settle(ctx context.Context) error { return p.nc.FlushWithContext(ctx) }
+// settle waits until JetStream has acted on every last word. It repeats the last ack of each stream and asks for an
+// answer: a consumer takes its acks in order, while a flush only says that they reached the server's queue.
+func (p *puller) settle(ctx context.Context) error {
+	p.lastMu.Lock()
+	defer p.lastMu.Unlock()
+	for _, reply := range p.lastReply {
+		if _, err := p.nc.RequestWithContext(ctx, reply, wordAck); err != nil && !errors.Is(err, nats.ErrNoResponders) {
+			return err // without responders the stream is gone, and its messages with it
+		}
+	}
+	return p.nc.FlushWithContext(ctx)
+}
 
 // connected tells whether words reach the server now.
 func (p *puller) connected() bool { return p.nc.IsConnected() }
@@ -131,7 +155,7 @@ func (f *follower) follow(well func()) error {
 	lost := make(chan error, 1)
 	consuming, err := consumer.Consume(func(m jetstream.Msg) { f.give(epoch, m) },
 		jetstream.PullMaxMessagesWithBytesLimit(f.config.Pull.Messages, f.config.Pull.Bytes),
-		jetstream.PullHeartbeat(5*time.Second),
+		jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 			select {
 			case lost <- err:

@@ -17,7 +17,7 @@ import (
 	"corrosion/schema"
 )
 
-// compressions are the names that Config.Compression takes.
+// compressions are the names that Config.Compression takes, beside auto.
 var compressions = map[string]ch.Compression{
 	"lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD, "none": ch.CompressionDisabled,
 }
@@ -69,12 +69,26 @@ func newInserter(c Config, now func() time.Time) (*inserter, error) {
 		addrs: parsed.Addr,
 		options: ch.Options{
 			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
-			Compression: compressions[c.Compression], ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
+			Compression: compressionTo(parsed.Addr, c.Compression), ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
 		},
 		timeout: c.InsertTimeout,
 		query:   schema.InsertSamples() + " VALUES",
 		now:     now,
 	}, nil
+}
+
+// compressionTo resolves auto: none where every address is on this machine.
+func compressionTo(addrs []string, name string) ch.Compression {
+	if name != "auto" {
+		return compressions[name]
+	}
+	for _, addr := range addrs {
+		host, _, _ := net.SplitHostPort(addr)
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return ch.CompressionLZ4
+		}
+	}
+	return ch.CompressionDisabled
 }
 
 // insert stores b as one block. Nil means that every row and what the views make of it is stored, once. After an error

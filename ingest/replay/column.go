@@ -16,14 +16,16 @@ type target struct {
 	metric *slot // nil = field
 	factor float64
 	round  bool
+	// explicit says that the source calls it a metric, which wins over an unknown field of the same name.
+	explicit bool
 }
 
 // slot is a metric's name, and where its value stands in the row at hand.
 type slot struct {
 	name     string
-	row      uint64 // the row that set it last
+	row      uint64 // the sample that it was set in last
 	index    int
-	explicit bool
+	explicit bool // by an explicit target
 }
 
 // columnKind is what a column turned out to hold.
@@ -41,6 +43,7 @@ const (
 type column struct {
 	name    string
 	kind    columnKind
+	known   bool // mapped, a field or explicitly a metric: a text in it is a fault
 	targets []target
 	ignored uint64 // cells left out because the column is text
 	row     uint64 // long form: the sample that holds a value of it
@@ -86,7 +89,7 @@ func (c *columns) make(name string) *column {
 		return &column{name: name, kind: skipped}
 	}
 	if maps := c.maps[name]; maps != nil {
-		col := &column{name: name, kind: number}
+		col := &column{name: name, kind: number, known: true}
 		for _, m := range maps {
 			t := target{field: m.field, factor: m.factor, round: m.round}
 			if m.metric != "" {
@@ -100,13 +103,14 @@ func (c *columns) make(name string) *column {
 		return &column{name: name, kind: metricsMap}
 	}
 	if f, ok := schema.FieldByName(strings.ToLower(name)); ok {
-		return &column{name: name, kind: number, targets: []target{{field: f, factor: 1}}}
+		return &column{name: name, kind: number, known: true, targets: []target{{field: f, factor: 1}}}
 	}
-	clean := cleanMetricName(strings.TrimPrefix(name, "metrics."))
-	if clean != strings.TrimPrefix(name, "metrics.") {
+	plain, explicit := strings.CutPrefix(name, "metrics.")
+	clean := cleanMetricName(plain)
+	if clean != plain {
 		c.report.renamedMetric(name, clean)
 	}
-	return &column{name: name, targets: []target{{metric: c.slot(clean), factor: 1}}}
+	return &column{name: name, targets: []target{{metric: c.slot(clean), factor: 1, explicit: explicit}}}
 }
 
 func (c *columns) slot(name string) *slot {
