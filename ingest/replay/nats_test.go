@@ -18,6 +18,7 @@ import (
 )
 
 func TestReplayOverNATS(t *testing.T) {
+	path := sharedFile(t, "01_nezha_onlineboutique_pods.csv.gz")
 	license := uuid.New()
 	nc, err := nats.Connect(localtest.NATSURL(t))
 	if err != nil {
@@ -46,7 +47,7 @@ func TestReplayOverNATS(t *testing.T) {
 	defer func() { _ = js.DeleteStream(context.Background(), "REPLAY_TEST") }()
 	reports := make(chan Report, 1)
 	go func() {
-		r, err := Run(t.Context(), Options{Files: []string{sharedFile(t, "01_nezha_onlineboutique_pods.csv.gz")}, AlignNow: true, Publisher: p})
+		r, err := Run(t.Context(), Options{Files: []string{path}, AlignNow: true, Publisher: p})
 		if err != nil {
 			t.Error(err)
 		}
