@@ -1,0 +1,180 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"corrosion/api/auth"
+	"corrosion/api/encode"
+	"corrosion/api/query"
+	"corrosion/schema"
+)
+
+// Config are the settings of the HTTP server.
+type Config struct {
+	// Listen is host:port; port 0 takes a free one.
+	Listen string
+	// Version stands in the OpenAPI document.
+	Version string
+	// RequestTimeout bounds the work for one answer, files aside.
+	RequestTimeout time.Duration
+	// ReadTimeout bounds how long a request may take to arrive, IdleTimeout how long a connection may rest between two.
+	ReadTimeout time.Duration
+	IdleTimeout time.Duration
+	// WriteTimeout bounds how long a client may take nothing of an answer; an answer as a whole may take for ever.
+	WriteTimeout time.Duration
+	// ShutdownTimeout is how long Close waits for answers under way.
+	ShutdownTimeout time.Duration
+	// ReadyTimeout bounds the checks of /readyz.
+	ReadyTimeout time.Duration
+	// MaxBody bounds a request's body, bytes.
+	MaxBody int
+	// TokenQuota is what one token may ask, AddressQuota what one address may ask of the API without a token, and
+	// SiteQuota what one address may ask of the rest: pages, health, metrics.
+	TokenQuota   Quota
+	AddressQuota Quota
+	SiteQuota    Quota
+	// MaxExports bounds the exports under way, MaxLicenseExports those of one license.
+	MaxExports        int
+	MaxLicenseExports int
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// ContentSecurityPolicy is that of the dashboard's pages.
+	ContentSecurityPolicy string
+}
+
+// Quota is how many requests fit into a window of time. It refills evenly.
+type Quota struct {
+	Requests int
+	Window   time.Duration
+}
+
+// DefaultContentSecurityPolicy allows the dashboard its own files, and style attributes: charts write them into tooltips.
+const DefaultContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
+	"style-src-elem 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; " +
+	"connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; " +
+	"frame-ancestors 'none'"
+
+// DefaultConfig lets a token ask ten times a second on average, which is a wall of dashboards, and an address as much
+// as a public demo page needs.
+func DefaultConfig() Config {
+	return Config{
+		Listen:                "127.0.0.1:8080",
+		Version:               "dev",
+		RequestTimeout:        30 * time.Second,
+		ReadTimeout:           20 * time.Second,
+		IdleTimeout:           2 * time.Minute,
+		WriteTimeout:          time.Minute,
+		ShutdownTimeout:       10 * time.Second,
+		ReadyTimeout:          3 * time.Second,
+		MaxBody:               1 << 20,
+		TokenQuota:            Quota{Requests: 600, Window: time.Minute},
+		AddressQuota:          Quota{Requests: 240, Window: time.Minute},
+		SiteQuota:             Quota{Requests: 2400, Window: time.Minute},
+		MaxExports:            8,
+		MaxLicenseExports:     2,
+		ContentSecurityPolicy: DefaultContentSecurityPolicy,
+	}
+}
+
+// Validate names every setting that makes no sense.
+func (c Config) Validate() error {
+	var faults []error
+	positive := func(name string, d time.Duration) {
+		if d <= 0 {
+			faults = append(faults, fmt.Errorf("api: %s must be positive", name))
+		}
+	}
+	positive("RequestTimeout", c.RequestTimeout)
+	positive("ReadTimeout", c.ReadTimeout)
+	positive("IdleTimeout", c.IdleTimeout)
+	positive("WriteTimeout", c.WriteTimeout)
+	positive("ShutdownTimeout", c.ShutdownTimeout)
+	positive("ReadyTimeout", c.ReadyTimeout)
+	quota := func(name string, q Quota) {
+		if q.Requests < 1 || q.Window < time.Second {
+			faults = append(faults, fmt.Errorf("api: %s must be at least 1 request in at least 1s", name))
+		}
+	}
+	quota("TokenQuota", c.TokenQuota)
+	quota("AddressQuota", c.AddressQuota)
+	quota("SiteQuota", c.SiteQuota)
+	if c.MaxBody < 1 {
+		faults = append(faults, errors.New("api: MaxBody must be positive"))
+	}
+	if c.MaxLicenseExports < 1 || c.MaxExports < c.MaxLicenseExports {
+		faults = append(faults, errors.New("api: MaxLicenseExports must be at least 1 and MaxExports no less"))
+	}
+	return errors.Join(faults...)
+}
+
+// Queries answers analytics; *query.Engine does.
+type Queries interface {
+	Summary(context.Context, query.SummaryRequest) (*query.Summary, error)
+	Timeseries(context.Context, query.TimeseriesRequest) (*query.Timeseries, error)
+	Retention(context.Context) (schema.Retention, error)
+}
+
+// LicenseStatus says whether a license may ask.
+type LicenseStatus int
+
+// The states of a license.
+const (
+	LicenseUnknown LicenseStatus = iota
+	LicenseActive
+	LicenseSuspended
+)
+
+// Licenses knows the licenses. It is asked once a request.
+type Licenses interface {
+	Status(context.Context, uuid.UUID) (LicenseStatus, error)
+}
+
+// Readiness is one thing that /readyz waits for. The error's text is public: no credentials, no addresses of others.
+type Readiness func(context.Context) (name string, err error)
+
+// Deps are what the server works with. Queries, Exporter, Keys and Licenses are required.
+type Deps struct {
+	Queries   Queries
+	Exporter  *encode.Exporter
+	Keys      *auth.Keys
+	Licenses  Licenses
+	Readiness []Readiness
+	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.
+	Gatherer   prometheus.Gatherer
+	Registerer prometheus.Registerer
+	// Static is the built dashboard, index.html at its root; nil serves none.
+	Static fs.FS
+	// Demo is the license that may be read without signing in; nil means none.
+	Demo   *uuid.UUID
+	Logger *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+func (d Deps) withDefaults() (Deps, error) {
+	if d.Queries == nil || d.Exporter == nil || d.Keys == nil || d.Licenses == nil {
+		return d, errors.New("api: Queries, Exporter, Keys and Licenses are required")
+	}
+	if d.Gatherer == nil {
+		d.Gatherer = prometheus.DefaultGatherer
+	}
+	if d.Registerer == nil {
+		d.Registerer = prometheus.DefaultRegisterer
+	}
+	if d.Logger == nil {
+		d.Logger = slog.Default()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return d, nil
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// headAsGet answers HEAD like GET; fasthttp leaves the body out.
+func (s *Server) headAsGet(c *fiber.Ctx) error {
+	if c.Method() != fiber.MethodHead {
+		return c.Next()
+	}
+	c.Method(fiber.MethodGet)
+	return c.RestartRouting()
+}
+
+// guard refuses URLs that do not parse, which huma would stumble over, reads the query, and bounds the time of the work.
+func (s *Server) guard(c *fiber.Ctx) error {
+	st := stateOf(c)
+	target, err := url.ParseRequestURI(string(c.Request().RequestURI()))
+	if err != nil {
+		return fmt.Errorf("%w: URL", errMalformed)
+	}
+	if st.values, err = url.ParseQuery(target.RawQuery); err != nil {
+		return fmt.Errorf("%w: query", errMalformed)
+	}
+	ctx, cancel := context.WithTimeout(s.base, s.cfg.RequestTimeout)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+// identify reads the token where one was sent. What is wrong with it matters only where one is needed.
+func (s *Server) identify(c *fiber.Ctx) error {
+	st := stateOf(c)
+	header := c.Get(fiber.HeaderAuthorization)
+	scheme, token, _ := strings.Cut(header, " ")
+	if header == "" || !strings.EqualFold(scheme, "Bearer") {
+		return c.Next()
+	}
+	identity, err := s.deps.Keys.Verify(strings.TrimSpace(token), s.deps.Now())
+	if err != nil {
+		st.tokenErr = err
+		return c.Next()
+	}
+	st.identity = &identity
+	return c.Next()
+}
+
+// publicPrefixes are the paths below /api/ that need no token; all others do, whether they exist or not.
+var publicPrefixes = []string{openAPIPath, docsPath, "/api/public/"}
+
+// requireToken keeps out who has no valid token of a license in good standing.
+func (s *Server) requireToken(c *fiber.Ctx) error {
+	for _, prefix := range publicPrefixes {
+		if strings.HasPrefix(c.Path(), prefix) {
+			return c.Next()
+		}
+	}
+	license, err := stateOf(c).license()
+	if err != nil {
+		return err
+	}
+	status, err := s.deps.Licenses.Status(c.UserContext(), license)
+	if err != nil {
+		return fmt.Errorf("look up license: %w", err)
+	}
+	switch status {
+	case LicenseActive:
+		return c.Next()
+	case LicenseSuspended:
+		return errLicenseSuspended
+	default:
+		return errLicenseUnknown
+	}
+}
+
+// clientAddress is the peer, or, behind trusted proxies, the last address that none of them added itself.
+func (s *Server) clientAddress(c *fiber.Ctx) string {
+	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return "unknown"
+	}
+	peer = peer.Unmap()
+	if !s.trusted(peer) {
+		return peer.String()
+	}
+	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		peer = hop.Unmap()
+		if !s.trusted(peer) {
+			break
+		}
+	}
+	return peer.String()
+}
+
+func (s *Server) trusted(address netip.Addr) bool {
+	for _, prefix := range s.cfg.TrustedProxies {
+		if prefix.Contains(address) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+)
+
+const (
+	openAPIPath = "/api/openapi"
+	docsPath    = "/api/docs"
+	bearer      = "bearer"
+)
+
+// openAPI starts the document.
+func (s *Server) openAPI() {
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Corrosion Stats", Version: s.cfg.Version,
+				Description: "Statistics of networks of game servers. Times are RFC 3339 in UTC. Errors are application/problem+json " +
+					"(RFC 9457) and list every fault of a request. Every answer carries RateLimit and RateLimit-Policy.",
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "corrosion token --license ID prints one."},
+				},
+			},
+			Tags: []*huma.Tag{
+				{Name: "Analytics", Description: "What a license's servers measured."},
+				{Name: "Demo", Description: "The demo network, without signing in."},
+				{Name: "Operation", Description: "For those who run the program."},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, problemType: huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{problemOfHuma},
+	}
+	config.AllowAdditionalPropertiesByDefault = true
+	s.huma = humafiber.New(s.app, config)
+}
+
+// register adds a JSON route. Huma describes it and writes its answer; the query is read by handle, which must end
+// with in.err() before it answers.
+func register[I, O any](s *Server, op huma.Operation, handle func(context.Context, *inputs) (*O, error)) {
+	s.prepare(&op)
+	huma.Register(s.huma, op, func(ctx context.Context, _ *I) (*O, error) {
+		st := stateFrom(ctx)
+		out, err := serve(ctx, s, op.Path, handle)
+		if err != nil {
+			st.err = err
+			return nil, newProblem(err, st.id)
+		}
+		return out, nil
+	})
+	s.learn(op)
+}
+
+func serve[O any](ctx context.Context, s *Server, path string, handle func(context.Context, *inputs) (*O, error)) (*O, error) {
+	retention, err := s.deps.Queries.Retention(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return handle(ctx, newInputs(stateFrom(ctx).values, s.known[path], s.deps.Now(), retention))
+}
+
+// describe adds a route that huma does not answer to the document.
+func describe[I any](s *Server, op huma.Operation) {
+	s.prepare(&op)
+	documenter := huma.NewAPI(huma.Config{
+		OpenAPI: s.huma.OpenAPI(), Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat},
+	}, noRoutes{})
+	huma.Register(documenter, op, func(context.Context, *I) (*struct{}, error) { return nil, nil })
+	s.learn(op)
+}
+
+// noRoutes is an adapter that serves nothing.
+type noRoutes struct{}
+
+func (noRoutes) Handle(*huma.Operation, func(huma.Context))   {}
+func (noRoutes) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+// prepare adds what all operations share: how they fail, and that inputs reads the query instead of huma.
+func (s *Server) prepare(op *huma.Operation) {
+	op.SkipValidateParams = true
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	statuses := []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+	if op.Security != nil {
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	for _, status := range statuses {
+		op.Responses[strconv.Itoa(status)] = s.problemResponse(http.StatusText(status))
+	}
+	op.Responses["default"] = s.problemResponse("Any other problem")
+}
+
+func (s *Server) problemResponse(description string) *huma.Response {
+	schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	return &huma.Response{
+		Description: description, Content: map[string]*huma.MediaType{problemType: {Schema: schema}},
+	}
+}
+
+// learn notes the names of an operation's query parameters.
+func (s *Server) learn(op huma.Operation) {
+	names := map[string]bool{}
+	for _, p := range s.huma.OpenAPI().Paths[op.Path].Get.Parameters {
+		if p.In == "query" {
+			names[p.Name] = true
+		}
+	}
+	s.known[op.Path] = names
+}
+
+// private is the security of routes that need a token.
+func private() []map[string][]string { return []map[string][]string{{bearer: {}}} }
+
+// publish writes the document and the reference once all routes are there.
+func (s *Server) publish() error {
+	var err error
+	if s.document, err = json.Marshal(s.huma.OpenAPI()); err != nil {
+		return errors.Join(errors.New("write OpenAPI document"), err)
+	}
+	s.docs, err = renderDocs(s.huma.OpenAPI())
+	return err
+}
+
+func (s *Server) serveDocument(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentType, "application/openapi+json")
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	c.Set("Access-Control-Allow-Origin", "*")
+	return c.Send(s.document)
+}

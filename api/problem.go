@@ -1,0 +1,274 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"corrosion/api/auth"
+	"corrosion/api/encode"
+	"corrosion/api/query"
+)
+
+// Problem is the body of every error answer, application/problem+json of RFC 9457.
+type Problem struct {
+	Type      string         `json:"type" format:"uri-reference" doc:"Where this kind of problem is explained" example:"/api/docs#invalid-request"`
+	Title     string         `json:"title" doc:"The kind of problem, in words"`
+	Status    int            `json:"status" doc:"HTTP status"`
+	Detail    string         `json:"detail,omitempty" doc:"What is wrong this time"`
+	Code      string         `json:"code" doc:"The kind of problem, for programs" example:"invalid-request"`
+	RequestID string         `json:"request_id,omitempty" doc:"Quote it to the operator: it stands in the log"`
+	Errors    []ProblemError `json:"errors,omitempty" doc:"Every fault of the request"`
+
+	headers http.Header
+	cause   error
+}
+
+// ProblemError is one fault of a request.
+type ProblemError struct {
+	Location string `json:"location" doc:"The parameter, as in query.from"`
+	Message  string `json:"message" doc:"What is wrong with it"`
+	Value    any    `json:"value,omitempty" doc:"What was sent"`
+}
+
+// Error is the detail.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus, GetHeaders and ContentType let huma write a Problem.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders are further headers of the answer.
+func (p *Problem) GetHeaders() http.Header { return p.headers }
+
+// ContentType is problem+json whatever was asked for.
+func (p *Problem) ContentType(string) string { return problemType }
+
+const problemType = "application/problem+json"
+
+// problemKind is one line of the table of problems.
+type problemKind struct {
+	Code   string
+	Status int
+	Title  string
+	// About tells what to do.
+	About string
+}
+
+// problemKinds is the one table of what can go wrong, for the answers and for the reference.
+var problemKinds = []problemKind{
+	{"invalid-request", 422, "The request has faults", "errors[] lists every parameter that is wrong, and why."},
+	{query.CodeAggNotKept, 422, "The hours do not keep this aggregation", "Ask for a range within the raw retention, or for another aggregation."},
+	{query.CodeTooManyPoints, 422, "The answer would have too many points", "Take a longer step, a shorter range or fewer series."},
+	{"too-heavy", 422, "The request needs too much time or memory", "Ask for a shorter range or for fewer servers."},
+	{"malformed-request", 400, "The request cannot be read", "It is not valid HTTP, or its URL is badly escaped."},
+	{"unauthenticated", 401, "A token is needed", "Send Authorization: Bearer <token>; tokens in URLs are never accepted."},
+	{"token-expired", 401, "The token has expired", "Get a new one."},
+	{"token-invalid", 401, "The token is not valid", "It is not one of ours, or not for this API."},
+	{"license-unknown", 401, "The token's license does not exist", "It may have been erased."},
+	{"license-suspended", 403, "The license is suspended", "Its owner can find out why from the operator."},
+	{"forbidden", 403, "The role does not allow this", "Ask an admin or the owner of the license."},
+	{"not-found", 404, "There is nothing here", "Or it belongs to another license, which looks the same."},
+	{"method-not-allowed", 405, "The method is not allowed here", "The header Allow says which are."},
+	{"not-acceptable", 406, "No such representation", "Answers are JSON unless the reference says otherwise."},
+	{"request-timeout", 408, "The request came too slowly", "Send it again."},
+	{"too-large", 413, "The request is too large", "Send less at once."},
+	{"headers-too-large", 431, "The request's headers are too large", "Send fewer parameters or shorter headers."},
+	{"rate-limited", 429, "Too many requests", "Wait as long as Retry-After says; RateLimit tells what is left."},
+	{"too-many-exports", 429, "Too many exports at once", "Wait until one of them is done."},
+	{"internal", 500, "Something went wrong here", "Tell the operator the request_id."},
+	{"method-unknown", 501, "The method is unknown", "Use GET, HEAD or what the reference names."},
+	{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
+	{"unavailable", 503, "A store is away or busy", "Try again after Retry-After."},
+	{"timeout", 504, "The answer took too long", "Ask for a shorter range, or try again."},
+}
+
+// Errors of the handlers' own; the rest comes from the packages below.
+var (
+	errNoToken          = errors.New("no bearer token")
+	errLicenseUnknown   = errors.New("license unknown")
+	errLicenseSuspended = errors.New("license suspended")
+	errNotFound         = errors.New("not found")
+	errMalformed        = errors.New("malformed request")
+	errTooManyExports   = errors.New("too many exports")
+	errShutdown         = errors.New("the server is shutting down")
+)
+
+// rateLimitedError says when there is room again.
+type rateLimitedError struct{ after time.Duration }
+
+func (e *rateLimitedError) Error() string { return "rate limited" }
+
+// notReadyError lists what /readyz found.
+type notReadyError struct{ faults []ProblemError }
+
+func (e *notReadyError) Error() string { return "not ready" }
+
+// sentinels maps errors to kinds; the first that matches counts.
+var sentinels = []struct {
+	err  error
+	code string
+}{
+	{errNoToken, "unauthenticated"},
+	{auth.ErrExpired, "token-expired"},
+	{auth.ErrMalformed, "token-invalid"},
+	{auth.ErrAlgorithm, "token-invalid"},
+	{auth.ErrSignature, "token-invalid"},
+	{auth.ErrNotYet, "token-invalid"},
+	{auth.ErrAudience, "token-invalid"},
+	{auth.ErrClaims, "token-invalid"},
+	{auth.ErrNoLicense, "token-invalid"},
+	{errLicenseUnknown, "license-unknown"},
+	{errLicenseSuspended, "license-suspended"},
+	{errNotFound, "not-found"},
+	{errMalformed, "malformed-request"},
+	{errTooManyExports, "too-many-exports"},
+	{errShutdown, "unavailable"},
+	{query.ErrTooHeavy, "too-heavy"},
+	{query.ErrUnavailable, "unavailable"},
+	{encode.ErrUnavailable, "unavailable"},
+	{encode.ErrBroken, "unavailable"},
+	{context.DeadlineExceeded, "timeout"},
+	{context.Canceled, "unavailable"},
+}
+
+// newProblem is the one place where an error becomes an answer. What it does not know is "internal", without a word of
+// the error itself.
+func newProblem(err error, requestID string) *Problem {
+	p := classify(err)
+	p.RequestID, p.cause = requestID, err
+	switch {
+	case p.Status == http.StatusUnauthorized:
+		p.setHeader("WWW-Authenticate", challenge(p))
+	case p.Code == "unavailable" || p.Code == "too-many-exports":
+		p.setHeader("Retry-After", "5")
+	}
+	return p
+}
+
+func classify(err error) *Problem {
+	var (
+		problem  *Problem
+		faults   *query.Faults
+		limited  *rateLimitedError
+		notReady *notReadyError
+		server   *encode.ServerError
+		fiberErr *fiber.Error
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &faults):
+		return faultsProblem(faults)
+	case errors.As(err, &limited):
+		p := kindProblem("rate-limited")
+		p.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(limited.after.Seconds()))))
+		return p
+	case errors.As(err, &notReady):
+		p := kindProblem("not-ready")
+		p.Errors = notReady.faults
+		return p
+	case errors.As(err, &server) && server.Busy():
+		return kindProblem("unavailable")
+	case errors.As(err, &fiberErr):
+		return statusProblem(fiberErr.Code)
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			p := kindProblem(s.code)
+			if p.Status == http.StatusUnauthorized {
+				p.Detail = s.err.Error()
+			}
+			return p
+		}
+	}
+	return kindProblem("internal")
+}
+
+// kindProblem is the problem of a code in the table; an unknown code is "internal".
+func kindProblem(code string) *Problem {
+	for _, k := range problemKinds {
+		if k.Code == code {
+			return &Problem{Type: docsPath + "#" + k.Code, Title: k.Title, Status: k.Status, Code: k.Code, Detail: k.About}
+		}
+	}
+	return kindProblem("internal")
+}
+
+// statusProblem is the problem of a status that Fiber or fasthttp chose.
+func statusProblem(status int) *Problem {
+	for _, k := range problemKinds {
+		if k.Status == status && k.Code != query.CodeAggNotKept {
+			return kindProblem(k.Code)
+		}
+	}
+	if status >= 400 && status < 500 {
+		return kindProblem("malformed-request")
+	}
+	return kindProblem("internal")
+}
+
+func faultsProblem(faults *query.Faults) *Problem {
+	p := kindProblem(faults.Code)
+	for _, f := range faults.List {
+		p.Errors = append(p.Errors, ProblemError{Location: f.Location, Message: f.Message, Value: f.Value})
+	}
+	if len(faults.List) == 1 {
+		p.Detail = faults.List[0].Location + " " + faults.List[0].Message
+	}
+	return p
+}
+
+func (p *Problem) setHeader(name, value string) {
+	if p.headers == nil {
+		p.headers = http.Header{}
+	}
+	p.headers.Set(name, value)
+}
+
+// challenge is RFC 6750's: no error word where no token was sent.
+func challenge(p *Problem) string {
+	if p.Code == "unauthenticated" {
+		return `Bearer realm="corrosion"`
+	}
+	return `Bearer realm="corrosion", error="invalid_token", error_description="` + p.Detail + `"`
+}
+
+// write puts p into a response in place of whatever stood there; headers that middleware has set stay.
+func (p *Problem) write(response *fasthttp.Response) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		// A value that cannot be encoded came from the request; the rest of the problem says enough.
+		p.Errors = nil
+		body, _ = json.Marshal(p)
+	}
+	response.ResetBody()
+	response.SetStatusCode(p.Status)
+	for name, values := range p.headers {
+		response.Header.Set(name, values[0])
+	}
+	response.Header.Set("Cache-Control", "no-store")
+	response.Header.SetContentType(problemType)
+	response.SetBody(body)
+}
+
+// problemOfHuma turns the errors that huma makes itself into ours.
+func problemOfHuma(_ huma.Context, _ string, value any) (any, error) {
+	model, ok := value.(*huma.ErrorModel)
+	if !ok {
+		return value, nil
+	}
+	p := statusProblem(model.Status)
+	p.Status = model.Status
+	for _, d := range model.Errors {
+		p.Errors = append(p.Errors, ProblemError{Location: d.Location, Message: d.Message, Value: d.Value})
+	}
+	return p, nil
+}

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// Server is the HTTP server. New makes it, Open starts it, Close ends it.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	app     *fiber.App
+	huma    huma.API
+	metrics *metrics
+
+	// known are the query parameters of each path.
+	known    map[string]map[string]bool
+	document []byte
+	docs     page
+	static   *staticFiles
+
+	tokenLimit, addressLimit, siteLimit *limiter
+	exports                             *exportSlots
+
+	// base ends when Close has waited long enough; every request's work hangs on it.
+	base   context.Context
+	cancel context.CancelCauseFunc
+
+	listener *listener
+	serving  sync.WaitGroup
+	served   error
+}
+
+// New makes a server that does not listen yet.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	deps, err := deps.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, deps: deps, known: map[string]map[string]bool{}, exports: newExportSlots(cfg),
+		tokenLimit: newLimiter("token", cfg.TokenQuota), addressLimit: newLimiter("address", cfg.AddressQuota),
+		siteLimit: newLimiter("site", cfg.SiteQuota),
+	}
+	s.base, s.cancel = context.WithCancelCause(context.Background())
+	if s.metrics, err = newMetrics(deps.Registerer); err != nil {
+		return nil, err
+	}
+	if s.static, err = loadStatic(deps.Static, cfg.ContentSecurityPolicy); err != nil {
+		return nil, err
+	}
+	s.app = s.newApp()
+	s.routes()
+	if err := s.publish(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) newApp() *fiber.App {
+	return fiber.New(fiber.Config{
+		AppName: "corrosion",
+		// Strings from Fiber would otherwise change under what outlives the handler: exports, logs, limiters.
+		Immutable: true,
+		// One path, one spelling: what guards a prefix must see the same path as the router.
+		CaseSensitive: true, StrictRouting: true,
+		BodyLimit: s.cfg.MaxBody, ReadTimeout: s.cfg.ReadTimeout, IdleTimeout: s.cfg.IdleTimeout,
+		// Room for a thousand server ids in a query.
+		ReadBufferSize: 80 << 10,
+		// No WriteTimeout: it would bound whole answers; the listener bounds each write.
+		DisableStartupMessage: true, DisableDefaultDate: false,
+		ErrorHandler: func(c *fiber.Ctx, err error) error {
+			newProblem(err, requestID("")).write(c.Response())
+			return nil
+		},
+	})
+}
+
+// routes is the table of everything that is served.
+func (s *Server) routes() {
+	s.app.Use(s.observe, s.headAsGet, s.guard, s.identify, s.limit)
+	s.app.Use("/api", s.requireToken)
+
+	s.openAPI()
+	s.app.Get(openAPIPath+".json", s.serveDocument)
+	s.app.Get(docsPath, s.serveDocs)
+	s.describeHealth()
+	s.app.Get("/livez", s.livez)
+	s.app.Get("/readyz", s.readyz)
+	s.app.Get("/metrics", s.serveMetrics())
+
+	s.app.Use("/api/analytics", s.etag)
+	s.app.Use("/api/public/demo", s.etag)
+	s.registerSummary()
+	s.registerTimeseries()
+	s.registerDemo()
+	s.describeExport()
+	s.app.Get(exportPath, s.export)
+
+	s.app.Use(s.serveStatic)
+}
+
+// Open listens, so that a port in use is an error here, and serves in the background.
+func (s *Server) Open() error {
+	inner, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.listener = newListener(inner, s.cfg.WriteTimeout)
+	handler := s.app.Handler()
+	s.app.Server().Handler = func(ctx *fasthttp.RequestCtx) { s.handle(ctx, handler) }
+	s.serving.Go(func() { s.served = s.app.Server().Serve(s.listener) })
+	return nil
+}
+
+// handle keeps methods away from Fiber that it would answer in plain text.
+func (s *Server) handle(ctx *fasthttp.RequestCtx, next fasthttp.RequestHandler) {
+	switch string(ctx.Method()) {
+	case fiber.MethodGet, fiber.MethodHead, fiber.MethodPost, fiber.MethodPut, fiber.MethodPatch, fiber.MethodDelete,
+		fiber.MethodOptions, fiber.MethodConnect, fiber.MethodTrace:
+		next(ctx)
+	default:
+		newProblem(fiber.ErrNotImplemented, requestID("")).write(&ctx.Response)
+	}
+}
+
+// Addr is where the server listens; meaningful after Open.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Close stops listening, waits up to ShutdownTimeout for answers under way, then breaks what is left, and waits for
+// that. It fails when something had to be broken.
+func (s *Server) Close() error {
+	defer s.cancel(errShutdown)
+	if s.listener == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	defer cancel()
+	err := s.app.ShutdownWithContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("answers were still under way after %s", s.cfg.ShutdownTimeout)
+	}
+	s.cancel(errShutdown)
+	s.listener.closeConns()
+	s.listener.open.Wait()
+	s.serving.Wait()
+	return errors.Join(err, s.served)
+}

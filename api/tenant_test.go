@@ -1,0 +1,193 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"corrosion/api/auth"
+	"corrosion/schema"
+	"corrosion/schema/schematest"
+)
+
+// tenantRoute says how a route treats askers. Every operation of the OpenAPI document needs an entry.
+type tenantRoute struct {
+	// call is a good request.
+	call string
+	// public routes answer without a token, and the same with any.
+	public bool
+	// least is the role that a private route asks for.
+	least auth.Role
+	// own must stand in the answer to the asker's token, and must not in that to another license's.
+	own string
+}
+
+// tenantMatrix is the table. "ours" is the name of a server of ourLicense alone.
+func tenantMatrix() map[string]tenantRoute {
+	return map[string]tenantRoute{
+		"GET /api/analytics/summary":      {call: "/api/analytics/summary", least: auth.Viewer},
+		"GET /api/analytics/timeseries":   {call: "/api/analytics/timeseries?metric=players", least: auth.Viewer, own: ourLicense.String()},
+		"GET /api/analytics/export":       {call: "/api/analytics/export?range=1h", least: auth.Viewer, own: "ours"},
+		"GET /api/public/demo/summary":    {call: "/api/public/demo/summary", public: true},
+		"GET /api/public/demo/timeseries": {call: "/api/public/demo/timeseries?metric=players", public: true},
+		"GET /livez":                      {call: "/livez", public: true},
+		"GET /readyz":                     {call: "/readyz", public: true},
+		"GET /metrics":                    {call: "/metrics", public: true},
+	}
+}
+
+// documentedOperations are "METHOD path" of the served OpenAPI document.
+func documentedOperations(t *testing.T, h *harness) []string {
+	t.Helper()
+	var document struct {
+		OpenAPI string
+		Paths   map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(h.get(t, "/api/openapi.json", "").body), &document); err != nil {
+		t.Fatal(err)
+	}
+	if document.OpenAPI != "3.1.0" {
+		t.Errorf("OpenAPI %s", document.OpenAPI)
+	}
+	var operations []string
+	for path, methods := range document.Paths {
+		for method := range methods {
+			operations = append(operations, strings.ToUpper(method)+" "+path)
+		}
+	}
+	return operations
+}
+
+func TestTenantMatrix(t *testing.T) {
+	conn := schematest.ClickHouse(t)
+	schematest.InsertSamples(t, conn, []schema.Sample{
+		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
+	})
+	h := open(t, clickHouseHTTP(t), nil)
+	matrix := tenantMatrix()
+	for _, operation := range documentedOperations(t, h) {
+		route, ok := matrix[operation]
+		if !ok {
+			t.Errorf("%s: no entry in the tenant matrix", operation)
+			continue
+		}
+		method, _, _ := strings.Cut(operation, " ")
+		t.Run(operation, func(t *testing.T) { checkTenancy(t, h, method, route) })
+		delete(matrix, operation)
+	}
+	for operation := range matrix {
+		t.Errorf("%s: in the tenant matrix and not in the document", operation)
+	}
+}
+
+func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
+	if route.public {
+		for name, token := range map[string]string{"none": "", "expired": h.expired(t), "owner": h.token(t, ourLicense, auth.Owner)} {
+			if a := h.do(t, method, route.call, token); a.StatusCode != 200 {
+				t.Errorf("token %s: %d %s", name, a.StatusCode, a.body)
+			}
+		}
+		return
+	}
+	refused := func(name, token string, status int, code string) {
+		t.Helper()
+		a := h.do(t, method, route.call, token)
+		a.problem(t, status, code)
+		if challenge := a.Header.Get("WWW-Authenticate"); status == 401 && !strings.HasPrefix(challenge, "Bearer ") {
+			t.Errorf("%s: challenge %q", name, challenge)
+		}
+	}
+	refused("none", "", 401, "unauthenticated")
+	refused("rubbish", "rubbish", 401, "token-invalid")
+	refused("expired", h.expired(t), 401, "token-expired")
+	refused("alg none", algNone(t), 401, "token-invalid")
+	refused("another installation's", otherKeys(t), 401, "token-invalid")
+	refused("suspended", h.token(t, suspended, auth.Owner), 403, "license-suspended")
+	refused("erased", h.token(t, erased, auth.Owner), 401, "license-unknown")
+	h.do(t, method, withQuery(route.call, "token="+h.token(t, ourLicense, auth.Owner)), "").problem(t, 401, "unauthenticated")
+	h.do(t, method, withQuery(route.call, "license_id="+theirLicense.String()), h.token(t, ourLicense, auth.Owner)).problem(t, 422, "invalid-request")
+	for _, role := range []auth.Role{auth.Owner, auth.Admin, auth.Viewer} {
+		a := h.do(t, method, route.call, h.token(t, ourLicense, role))
+		if !role.AtLeast(route.least) {
+			a.problem(t, 403, "forbidden")
+			continue
+		}
+		if a.StatusCode >= 400 || a.err != nil || !strings.Contains(a.body, route.own) || strings.Contains(a.body, "theirs") {
+			t.Errorf("%s: %d %s %v", role, a.StatusCode, a.body, a.err)
+		}
+	}
+	a := h.do(t, method, route.call, h.token(t, theirLicense, auth.Owner))
+	if route.own != "" && strings.Contains(a.body, route.own) {
+		t.Errorf("another license's token reads ours: %s", a.body)
+	}
+}
+
+func withQuery(call, extra string) string {
+	if strings.Contains(call, "?") {
+		return call + "&" + extra
+	}
+	return call + "?" + extra
+}
+
+func (h *harness) expired(t *testing.T) string {
+	t.Helper()
+	token, err := h.deps.Keys.Issue(auth.Identity{Subject: "test", License: ourLicense, Role: auth.Owner}, time.Now().Add(-2*time.Hour), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func algNone(t *testing.T) string {
+	t.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodNone, jwt.MapClaims{
+		"iss": auth.Issuer, "aud": auth.Audience, "sub": "x", "jti": "1", "role": "owner", "license_id": ourLicense.String(),
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}).SignedString(jwt.UnsafeAllowNoneSignatureType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func otherKeys(t *testing.T) string {
+	t.Helper()
+	keys, err := auth.LoadOrCreateKeys(t.TempDir() + "/jwt.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := keys.Issue(auth.Identity{Subject: "x", License: ourLicense, Role: auth.Owner}, time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// sampleAt is a small sample.
+func sampleAt(license uuid.UUID, server string, at time.Time) schema.Sample {
+	s := schema.Sample{License: license, ServerID: server, TS: at.UnixMilli(), ReceivedAt: at.UnixMilli(), Epoch: 1, Seq: 1}
+	s.SetUint(schema.Players, 1)
+	return s
+}
+
+func TestTokenOnlyFromTheHeader(t *testing.T) {
+	h := open(t, unreachable, nil)
+	token := h.token(t, ourLicense, auth.Owner)
+	for _, header := range []string{"Basic " + token, token, "Bearer", "Bearer " + token + " x"} {
+		a := h.do(t, http.MethodGet, "/api/analytics/summary", "", "Authorization", header)
+		if a.StatusCode != 401 {
+			t.Errorf("%.12s…: %d", header, a.StatusCode)
+		}
+	}
+	if a := h.do(t, http.MethodGet, "/api/analytics/summary", "", "Cookie", "token="+token); a.StatusCode != 401 {
+		t.Errorf("a cookie: %d", a.StatusCode)
+	}
+	if a := h.do(t, http.MethodGet, "/api/analytics/summary", "", "Authorization", "bearer "+token); a.StatusCode != 200 {
+		t.Errorf("the scheme in small letters: %d", a.StatusCode)
+	}
+}
