@@ -92,9 +92,9 @@ func (c *doctorCommand) checkKey(context.Context) finding {
 	return f
 }
 
-func (c *doctorCommand) checkEngines(context.Context) finding {
+func (c *doctorCommand) checkEngines(ctx context.Context) finding {
 	f := finding{what: "engines"}
-	if err := local.CheckEngines(); err != nil {
+	if err := local.CheckEngines(ctx, c.Data); err != nil {
 		f.saw, f.todo = err.Error(), "run `make engines`, or give the services by URL"
 		return f
 	}

@@ -28,8 +28,13 @@ func within(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
 }
 
+// support tells packages that only tests and other support packages may import.
+func support(path string) bool {
+	return strings.HasSuffix(path, "/schematest") || strings.HasSuffix(path, "/localtest")
+}
+
 func allowed(from, to string) bool {
-	if strings.HasSuffix(to, "/schematest") || strings.HasSuffix(to, "/localtest") {
+	if support(to) && !support(from) {
 		return false
 	}
 	for _, edge := range allowedImports() {

@@ -21,14 +21,19 @@ type licenseBook struct{ queries *pg.Queries }
 
 // Known tells whether a license exists; a suspended one does: what it published before is still its own.
 func (b licenseBook) Known(ctx context.Context, id uuid.UUID) (bool, error) {
-	_, err := b.queries.FindLicense(ctx, id)
+	_, known, err := b.find(ctx, id)
+	return known, err
+}
+
+func (b licenseBook) find(ctx context.Context, id uuid.UUID) (license pg.License, known bool, err error) {
+	license, err = b.queries.FindLicense(ctx, id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+		return license, false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look a license up: %w", err)
+		return license, false, fmt.Errorf("look a license up: %w", err)
 	}
-	return true, nil
+	return license, true, nil
 }
 
 // natsGate admits game servers to the local NATS; Postgres comes up beside it, so the book arrives later.

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"corrosion/api"
 	"corrosion/ingest"
 	"corrosion/schema/pg"
 )
@@ -30,7 +29,6 @@ type roles struct {
 	book       licenseBook
 	clickhouse driver.Conn
 	ingester   *ingest.Ingester
-	server     *api.Server
 	// closers stop what was opened, in reverse order.
 	closers []closer
 }

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"corrosion/deploy/local"
@@ -110,18 +108,4 @@ func (s *services) require(targets ...*string) error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// httpOf derives ClickHouse's HTTP URL from the native one.
-func httpOf(native string) (string, error) {
-	u, err := url.Parse(native)
-	if err != nil {
-		return "", errors.New("the ClickHouse URL cannot be read") // the parse error would repeat the password
-	}
-	scheme, port := "http", 8123
-	if u.Query().Get("secure") == "true" {
-		scheme, port = "https", 8443
-	}
-	out := url.URL{Scheme: scheme, User: u.User, Host: u.Hostname() + ":" + strconv.Itoa(port), Path: "/", RawQuery: "database=" + schema.Database}
-	return out.String(), nil
 }

@@ -43,7 +43,7 @@ func (c *sqlCommand) target() (string, error) {
 		return c.ClickHouseHTTPURL, nil
 	}
 	if c.ClickHouseURL != "" {
-		return httpOf(c.ClickHouseURL)
+		return local.HTTPFromNative(c.ClickHouseURL), nil
 	}
 	running, err := local.ReadEndpoints(c.Data)
 	if errors.Is(err, os.ErrNotExist) {

@@ -28,7 +28,7 @@ type truthRun struct {
 }
 
 var (
-	publishedPattern = regexp.MustCompile(`published ([0-9]+) samples`)
+	publishedPattern = regexp.MustCompile(`([0-9]+) samples published`)
 	shiftPattern     = regexp.MustCompile(`shifted by (-?[0-9]+) days`)
 )
 

@@ -49,9 +49,9 @@ func (e Endpoints) write(dataDir string) error {
 	return writeAtomically(endpointsFile(dataDir), append(content, '\n'))
 }
 
-// httpFromNative guesses the HTTP URL of a server known by its native URL: the
+// HTTPFromNative guesses the HTTP URL of a server known by its native URL: the
 // same host and login, and the usual port.
-func httpFromNative(native string) string {
+func HTTPFromNative(native string) string {
 	u, err := url.Parse(native)
 	if err != nil {
 		return ""

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,4 +114,16 @@ func linkLibraries(dir string) error {
 		}
 	}
 	return nil
+}
+
+// CheckEngines says what Start would miss on this machine to run on dataDir;
+// nil when it has a ClickHouse and a PostgreSQL to run.
+func CheckEngines(ctx context.Context, dataDir string) error {
+	engine := ClickHouse{config: ClickHouseConfig{Binary: os.Getenv(EnvClickHouseBinary)}}
+	faults := []error{engine.locate(ctx)}
+	user, err := chooseUser(filepath.Join(dataDir, "postgres"))
+	if err == nil {
+		_, err = findPostgres(ctx, user)
+	}
+	return errors.Join(append(faults, err)...)
 }

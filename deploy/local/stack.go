@@ -150,7 +150,7 @@ func (s *Stack) setEndpoints(secrets secrets) {
 		e.ClickHouseNative, e.ClickHouseHTTP = s.clickhouse.NativeURL(), s.clickhouse.HTTPURL()
 		e.Operator = Operator{User: OperatorUser, Password: secrets.Operator}
 	case e.ClickHouseHTTP == "":
-		e.ClickHouseHTTP = httpFromNative(e.ClickHouseNative)
+		e.ClickHouseHTTP = HTTPFromNative(e.ClickHouseNative)
 	}
 	s.endpoints = e
 }
