@@ -10,7 +10,9 @@ export default defineConfig({
   outputDir: 'test-results/runs',
   fullyParallel: true,
   workers: 2,
-  timeout: 30_000,
+  timeout: 60_000,
+  // Room for a busy machine; a test that passes does not wait.
+  expect: { timeout: 15_000 },
   forbidOnly: Boolean(process.env['CI']),
   reporter: 'list',
   use: {

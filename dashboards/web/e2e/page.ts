@@ -36,7 +36,9 @@ export function inked(page: Page, title: string): Promise<number> {
     const context = canvas?.getContext('2d')
     if (!canvas || !context) return 0
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height)
-    return data.filter((_, i) => i % 4 === 3 && (data[i] ?? 0) > 0).length
+    let pixels = 0
+    for (let alpha = 3; alpha < data.length; alpha += 4) if (data[alpha] !== 0) pixels++
+    return pixels
   })
 }
 
