@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,61 +18,99 @@ import (
 	"corrosion/schema/wire"
 )
 
+// fence orders what a test reads of the fakes before what they note later: the fakes hold it, and the test passes it
+// before it goes on.
+type fence struct{ sync.Mutex }
+
+func (f *fence) pass() {
+	f.Lock()
+	defer f.Unlock()
+}
+
 // fakeSource gives what it is told to and notes the answers.
 type fakeSource struct {
+	*fence
 	out        chan message
-	stopped    bool
 	acked      []uint64
 	handedBack []uint64
 	poisoned   []string
 	renewed    int
 }
 
-func newFakeSource() *fakeSource                   { return &fakeSource{out: make(chan message, 100_000)} }
 func (s *fakeSource) start()                       {}
 func (s *fakeSource) messages() <-chan message     { return s.out }
-func (s *fakeSource) stop()                        { s.stopped = true; close(s.out) }
+func (s *fakeSource) stop()                        { close(s.out) }
 func (s *fakeSource) abandon()                     {}
 func (s *fakeSource) settle(context.Context) error { return nil }
 func (s *fakeSource) connected() bool              { return true }
-func (s *fakeSource) ack(r *receipt) error         { s.acked = append(s.acked, r.seq); return nil }
-func (s *fakeSource) progress(*receipt) error      { s.renewed++; return nil }
-func (s *fakeSource) delay(r *receipt) error       { s.handedBack = append(s.handedBack, r.seq); return nil }
+
+func (s *fakeSource) note(f func()) error {
+	s.Lock()
+	defer s.Unlock()
+	f()
+	return nil
+}
+
+func (s *fakeSource) ack(r *receipt) error {
+	return s.note(func() { s.acked = append(s.acked, r.seq) })
+}
+func (s *fakeSource) progress(*receipt) error { return s.note(func() { s.renewed++ }) }
+func (s *fakeSource) delay(r *receipt) error {
+	return s.note(func() { s.handedBack = append(s.handedBack, r.seq) })
+}
 func (s *fakeSource) terminate(_ *receipt, reason string) error {
-	s.poisoned = append(s.poisoned, reason)
+	return s.note(func() { s.poisoned = append(s.poisoned, reason) })
+}
+
+// fault is an error that a test sets while others look at it; nil pointer: none.
+type fault struct{ atomic.Pointer[error] }
+
+func (f *fault) set(err error) { f.Store(&err) }
+func (f *fault) get() error {
+	if err := f.Load(); err != nil {
+		return *err
+	}
 	return nil
 }
 
 // fakeStore notes the rows of each insert; fail and block are its faults.
 type fakeStore struct {
+	*fence
 	inserts []int
 	tries   int
-	fail    error
-	block   time.Duration
+	fail    fault
+	block   atomic.Int64 // ns
 }
 
 func (s *fakeStore) insert(ctx context.Context, b *batch) error {
+	s.Lock()
 	s.tries++
-	if s.block > 0 && !sleep(ctx, s.block) {
+	s.Unlock()
+	if block := time.Duration(s.block.Load()); block > 0 && !sleep(ctx, block) {
 		return ctx.Err()
 	}
-	if s.fail != nil {
-		return s.fail
+	if err := s.fail.get(); err != nil {
+		return err
 	}
+	s.Lock()
+	defer s.Unlock()
 	s.inserts = append(s.inserts, b.rows)
 	return nil
 }
 func (s *fakeStore) close() {}
 
 type fakeGraves struct {
+	*fence
 	buried []letter
-	fail   error
+	fail   fault
 }
 
 func (g *fakeGraves) bury(_ context.Context, letters []letter) error {
-	if g.fail != nil {
-		return g.fail
+	if err := g.fail.get(); err != nil {
+		return err
 	}
+	g.Lock()
+	defer g.Unlock()
 	g.buried = append(g.buried, letters...)
 	return nil
 }
@@ -78,6 +118,7 @@ func (g *fakeGraves) bury(_ context.Context, letters []letter) error {
 // bench is a pipeline between fakes, for use inside synctest.
 type bench struct {
 	*pipeline
+	fence   *fence
 	t       *testing.T
 	from    *fakeSource
 	to      *fakeStore
@@ -91,15 +132,19 @@ type bench struct {
 	abort   chan struct{}
 }
 
-// inBubble runs f with a running pipeline under synctest and stops the pipeline afterwards.
-func inBubble(t *testing.T, change func(*Config), f func(*bench)) {
+// inBubble runs test with a running pipeline under synctest and stops the pipeline afterwards.
+func inBubble(t *testing.T, change func(*Config), test func(*bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := DefaultConfig()
 		if change != nil {
 			change(&c)
 		}
-		b := &bench{t: t, from: newFakeSource(), to: &fakeStore{}, graves: &fakeGraves{}, ended: make(chan struct{}), abort: make(chan struct{})}
+		f := &fence{}
+		b := &bench{
+			t: t, fence: f, from: &fakeSource{fence: f, out: make(chan message, 100_000)}, to: &fakeStore{fence: f}, graves: &fakeGraves{fence: f},
+			ended: make(chan struct{}), abort: make(chan struct{}),
+		}
 		b.who = &someLicenses{known: map[uuid.UUID]bool{}}
 		b.license = b.who.add()
 		s := testSample(1)
@@ -116,7 +161,7 @@ func inBubble(t *testing.T, change func(*Config), f func(*bench)) {
 			b.run(ctx)
 			close(b.ended)
 		}()
-		f(b)
+		test(b)
 		cancel()
 		<-b.ended
 	})
@@ -124,6 +169,7 @@ func inBubble(t *testing.T, change func(*Config), f func(*bench)) {
 
 // give hands over count messages of one good sample each.
 func (b *bench) give(count int) {
+	b.fence.pass()
 	for range count {
 		b.giveBody(b.body)
 	}
@@ -139,6 +185,7 @@ func (b *bench) giveBody(body []byte) {
 }
 
 func (b *bench) pass(d time.Duration) {
+	b.fence.pass()
 	time.Sleep(d) // the bubble's clock
 	synctest.Wait()
 }
@@ -174,7 +221,7 @@ func TestPipelineHoldsTwoBatches(t *testing.T) {
 	inBubble(t, func(c *Config) { c.Batch.Rows = 10 }, func(b *bench) {
 		b.give(10) // now the license is known
 		b.to.inserts, b.from.acked = nil, nil
-		b.to.block = time.Second
+		b.to.block.Store(int64(time.Second))
 		b.give(50)
 		if left := len(b.from.out); left != 30 {
 			b.t.Errorf("%d messages not taken, want 30", left)
@@ -193,7 +240,7 @@ func TestPipelineHoldsTwoBatches(t *testing.T) {
 // A store that takes long gets older batches, up to MaxAge.
 func TestPipelineAgeGrowsWithLoad(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.to.block = 200 * time.Millisecond
+		b.to.block.Store(int64(200 * time.Millisecond))
 		b.give(1)
 		b.pass(450 * time.Millisecond) // 250 of age, 200 of insert
 		b.want(1, 1)
@@ -207,7 +254,7 @@ func TestPipelineAgeGrowsWithLoad(t *testing.T) {
 			b.t.Errorf("%d inserts begun, want 2", b.to.tries)
 		}
 		b.pass(200 * time.Millisecond)
-		b.to.block = 10 * time.Second
+		b.to.block.Store(int64(10 * time.Second))
 		b.give(1)
 		b.pass(11 * time.Second)
 		b.give(1)
@@ -224,7 +271,7 @@ func TestPipelineAgeGrowsWithLoad(t *testing.T) {
 
 func TestPipelineRetriesAndRenews(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.to.fail = errors.New("away")
+		b.to.fail.set(errors.New("away"))
 		b.give(3)
 		b.pass(25 * time.Second)
 		b.want(0)
@@ -237,7 +284,7 @@ func TestPipelineRetriesAndRenews(t *testing.T) {
 		if b.to.tries < 6 || b.to.tries > 20 {
 			b.t.Errorf("%d tries in 25 s", b.to.tries)
 		}
-		b.to.fail = nil
+		b.to.fail.set(nil)
 		b.pass(6 * time.Second)
 		b.want(3, 3)
 		if h := b.status.health(); !h.OK {
@@ -248,7 +295,7 @@ func TestPipelineRetriesAndRenews(t *testing.T) {
 
 func TestPipelineStuckIsUnhealthy(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.to.block = 40 * time.Second
+		b.to.block.Store(int64(40 * time.Second))
 		b.give(1)
 		b.pass(30 * time.Second)
 		if h := b.status.health(); !h.OK {
@@ -267,7 +314,7 @@ func TestPipelineStuckIsUnhealthy(t *testing.T) {
 
 func TestPipelineStopStoresWhatWasPulled(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.to.block = time.Second
+		b.to.block.Store(int64(time.Second))
 		b.give(3)
 		begun := time.Now()
 		b.stop()
@@ -281,7 +328,7 @@ func TestPipelineStopStoresWhatWasPulled(t *testing.T) {
 
 func TestPipelineStopDeadline(t *testing.T) {
 	inBubble(t, func(c *Config) { c.Batch.Rows = 2 }, func(b *bench) {
-		b.to.block = time.Hour
+		b.to.block.Store(int64(time.Hour))
 		b.give(4)
 		begun := time.Now()
 		b.stop()
@@ -298,7 +345,7 @@ func TestPipelineStopDeadline(t *testing.T) {
 
 func TestPipelineAbortWaitsForNothing(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.to.block = time.Hour
+		b.to.block.Store(int64(time.Hour))
 		b.give(4)
 		begun := time.Now()
 		b.stop()
@@ -313,7 +360,7 @@ func TestPipelineAbortWaitsForNothing(t *testing.T) {
 // A message is answered only when its letters are buried, too.
 func TestPipelineBuriesBeforeAck(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.graves.fail = errors.New("no room")
+		b.graves.fail.set(errors.New("no room"))
 		b.giveBody(append(append([]byte(`[{"server_id":"a","players":-1},`), b.body...), ']'))
 		b.giveBody([]byte(`[{`))
 		b.pass(20 * time.Second)
@@ -321,7 +368,7 @@ func TestPipelineBuriesBeforeAck(t *testing.T) {
 		if h := b.status.health(); h.OK {
 			b.t.Error("healthy while letters cannot be buried")
 		}
-		b.graves.fail = nil
+		b.graves.fail.set(nil)
 		b.pass(6 * time.Second)
 		b.want(1, 1)
 		if len(b.graves.buried) != 2 || fmt.Sprint(b.from.poisoned) != "[malformed]" {

@@ -3,7 +3,7 @@ package simulate
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"corrosion/deploy/local/localtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { localtest.Main(m) }
