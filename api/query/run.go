@@ -1,0 +1,150 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// ClickHouse's own codes of errors that say that a query was too much.
+const (
+	codeTimeout      = 159
+	codeMemory       = 241
+	codeTooManyBytes = 307
+	codeTooManyRows  = 158
+	codeResultRows   = 396
+)
+
+// runner asks ClickHouse; nothing else in the package does.
+type runner struct {
+	conn driver.Conn
+	cfg  Config
+}
+
+// query runs one statement and hands each row to scan. A scan that returns an error, an ended context and the timeout end the
+// query in ClickHouse too. Errors wrap ErrUnavailable, ErrTooHeavy or the context's error where these are the cause.
+func (r runner) query(ctx context.Context, s statement, scan func(driver.Rows) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	rows, err := r.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(r.settings(s))), s.text, s.args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, classify(ctx, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("%s: %w", s.name, classify(ctx, err))
+	}
+	return nil
+}
+
+// settings bound a query where it runs.
+func (r runner) settings(s statement) clickhouse.Settings {
+	settings := clickhouse.Settings{
+		"log_comment":          "api/query " + s.name,
+		"max_execution_time":   math.Ceil(r.cfg.Timeout.Seconds()),
+		"max_result_rows":      2 * r.cfg.MaxValues,
+		"result_overflow_mode": "throw",
+	}
+	if r.cfg.MaxMemory > 0 {
+		settings["max_memory_usage"] = r.cfg.MaxMemory
+		settings["max_bytes_before_external_group_by"] = r.cfg.MaxMemory / 2
+	}
+	return settings
+}
+
+// classify joins to err what kind it is of.
+func classify(ctx context.Context, err error) error {
+	var exception *clickhouse.Exception
+	var network net.Error
+	switch {
+	case errors.As(err, &exception):
+		if slices.Contains([]int32{codeTimeout, codeMemory, codeTooManyBytes, codeTooManyRows, codeResultRows}, exception.Code) {
+			return fmt.Errorf("%w: %w", ErrTooHeavy, err)
+		}
+		return err
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%w: %w", context.Canceled, err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, clickhouse.ErrAcquireConnTimeout), errors.Is(err, clickhouse.ErrAcquireConnNoAddress), errors.Is(err, clickhouse.ErrServerUnexpectedData), errors.Is(err, net.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// estimate is about how much a range holds.
+type estimate struct {
+	samples uint64
+	servers uint64
+}
+
+func (r runner) estimate(ctx context.Context, s statement) (e estimate, err error) {
+	err = r.query(ctx, s, func(rows driver.Rows) error { return rows.Scan(&e.samples, &e.servers) })
+	return e, err
+}
+
+// seriesRow is one bucket of one server ("" where series are not split), with a value for each metric of its statement.
+type seriesRow struct {
+	bucket  int64
+	server  string
+	values  []*float64
+	servers uint64
+}
+
+// series runs a statement of a timeseries. The row that each gets is used again for the next one.
+func (r runner) series(ctx context.Context, s statement, each func(names []string, row *seriesRow) error) error {
+	var row seriesRow
+	var names []string
+	var targets []any
+	return r.query(ctx, s, func(rows driver.Rows) error {
+		if targets == nil {
+			names = rows.Columns()
+			targets = seriesTargets(&row, names)
+		}
+		clear(row.values)
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		return each(names, &row)
+	})
+}
+
+// seriesTargets are where the columns of a row go: bucket, server, v<index>…, and servers where bounds are asked for.
+func seriesTargets(row *seriesRow, names []string) []any {
+	targets := []any{&row.bucket, &row.server}
+	row.values = make([]*float64, 0, len(names))
+	for _, name := range names[2:] {
+		if name == "servers" {
+			targets = append(targets, &row.servers)
+			continue
+		}
+		row.values = append(row.values, nil)
+		targets = append(targets, &row.values[len(row.values)-1])
+	}
+	return targets
+}
+
+// number makes a value of ClickHouse one of an answer: NaN and infinities are no numbers, so they are nil.
+func number(v *float64) *float64 {
+	if v == nil || math.IsNaN(*v) || math.IsInf(*v, 0) {
+		return nil
+	}
+	return v
+}
+
+func timeOf(millis int64) *time.Time {
+	t := time.UnixMilli(millis).UTC()
+	return &t
+}

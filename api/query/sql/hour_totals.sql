@@ -1,0 +1,46 @@
+{{- /* The mean of what adds up over servers: each server's hourly mean weighted by its reporting minutes, over the minutes in
+which any server reported. A raw minute weighs one. */ -}}
+SELECT
+    bucket,
+    '' AS server
+    {{- range .Columns }},
+    if(sum(minutes{{ .Index }}) = 0, NULL, sum(weighted{{ .Index }}) / sum(minutes{{ .Index }})) AS v{{ .Index }}
+    {{- end }}
+FROM
+(
+{{ template "hour_weights" . }}
+    {{- if .Mixed }}
+    UNION ALL
+    SELECT
+        {{ .Bucket "slot" }} AS bucket
+        {{- range .Columns }},
+        toFloat64(ifNull(sum(total{{ .Index }}), 0)) AS weighted{{ .Index }}, toUInt64(count(total{{ .Index }})) AS minutes{{ .Index }}
+        {{- end }}
+    FROM
+    (
+{{ template "minute_totals" . }}
+    )
+    GROUP BY bucket
+    {{- end }}
+)
+GROUP BY bucket
+{{- define "hour_weights" }}    SELECT
+        {{ .Bucket .HourMillis }} AS bucket
+        {{- range .Columns }},
+        sum(mean{{ .Index }} * bitCount(mask{{ .Index }})) AS weighted{{ .Index }}, toUInt64(bitCount(groupBitOr(mask{{ .Index }}))) AS minutes{{ .Index }}
+        {{- end }}
+    FROM
+    (
+        SELECT
+            server_id,
+            hour
+            {{- range .Columns }},
+            if(sum({{ .Name }}_count) = 0, 0, sum({{ .Name }}_sum) / sum({{ .Name }}_count)) AS mean{{ .Index }},
+            if(sum({{ .Name }}_count) = 0, 0, groupBitOr(minutes)) AS mask{{ .Index }}
+            {{- end }}
+        FROM corrosion.samples_hourly
+        WHERE {{ template "hour_range" . }}
+        GROUP BY server_id, hour
+    )
+    GROUP BY hour
+{{- end }}
