@@ -99,14 +99,17 @@ func arrayParam(values []string) string {
 
 // formatSettings make the engine write what the contract promises.
 func formatSettings(format Format) url.Values {
-	settings := url.Values{"date_time_output_format": {"iso"}}
+	settings := url.Values{
+		"date_time_output_format": {"iso"},
+		// Metrics' names may hold slashes; the JSON cell is easier to read without escapes.
+		"output_format_json_escape_forward_slashes": {"0"},
+	}
 	switch format {
 	case CSV:
 		settings.Set("output_format_csv_crlf_end_of_line", "1")
 		settings.Set("format_csv_null_representation", "")
 	case NDJSON:
 		settings.Set("output_format_json_quote_64bit_integers", "0")
-		settings.Set("output_format_json_escape_forward_slashes", "0")
 		settings.Set("output_format_json_validate_utf8", "1")
 	case Parquet:
 		settings.Set("output_format_parquet_compression_method", "zstd")
