@@ -126,6 +126,8 @@ func (p *puller) settle(ctx context.Context) error {
 // connected tells whether words reach the server now.
 func (p *puller) connected() bool { return p.nc.IsConnected() }
 
+var errNotConnected = errors.New("not connected to NATS")
+
 // follower keeps one stream's consumer alive for as long as the puller pulls.
 type follower struct {
 	*puller
@@ -228,6 +230,9 @@ func (f *follower) bind() (jetstream.Consumer, uint64, error) {
 
 // check reads how far the consumer is behind; an error means that it is gone or cannot be asked.
 func (f *follower) check(consumer jetstream.Consumer) error {
+	if !f.nc.IsConnected() {
+		return errNotConnected
+	}
 	ctx, cancel := context.WithTimeout(f.soft, requestTimeout)
 	defer cancel()
 	info, err := consumer.Info(ctx)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
@@ -82,7 +83,7 @@ func (r *rig) waitSome(license uuid.UUID) {
 	localtest.CheckFor(r.t, 10*time.Second, 20*time.Millisecond, func() error {
 		var n uint64
 		if err := r.query("SELECT count() FROM corrosion.samples WHERE license_id = ?", []any{license}, &n); err != nil || n == 0 {
-			return fmt.Errorf("%d rows: %w", n, err)
+			return fmt.Errorf("%d rows: %v", n, err)
 		}
 		return nil
 	})
@@ -161,6 +162,7 @@ func TestNATSRestartedStoresOnce(t *testing.T) {
 				r.publishMany(license, 300, &s)
 				sent += 300
 				down(t, n)
+				r.waitUnhealthy("consumer of STATS is away")
 				n.Start(t)
 			}
 			r.publishMany(license, 10, &s)
@@ -187,7 +189,7 @@ func TestConsumerDeletedIsMadeAnew(t *testing.T) {
 			}
 			localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error {
 				if info, err := s.Info(t.Context()); err != nil || info.State.Consumers != 1 {
-					return fmt.Errorf("no consumer yet: %w", err)
+					return fmt.Errorf("no consumer yet: %v", err)
 				}
 				return nil
 			})
@@ -271,4 +273,65 @@ func TestFullStreamRefusesAndDrains(t *testing.T) {
 	proxy.Heal()
 	r.waitStored(license, sent, 20*time.Second)
 	r.waitAcked(5 * time.Second)
+}
+
+func TestStreamsAreBroughtToTheSettings(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	limits := func() (s jetstream.StreamInfo) {
+		stream, err := r.js.Stream(t.Context(), schema.StreamStats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *stream.CachedInfo()
+	}
+	before := limits()
+	if c := before.Config; c.MaxBytes != 512<<20 || c.Retention != jetstream.WorkQueuePolicy || c.Discard != jetstream.DiscardNew ||
+		c.Storage != jetstream.FileStorage || c.Duplicates != 100*time.Millisecond {
+		t.Errorf("stream is %+v", c)
+	}
+	r.stop()
+	r.config.Streams.MaxBytes = 64 << 20
+	r.start()
+	after := limits()
+	if after.Config.MaxBytes != 32<<20 {
+		t.Errorf("MaxBytes is %d after the settings changed, want half of 64 MiB", after.Config.MaxBytes)
+	}
+	if !after.Created.Equal(before.Created) {
+		t.Error("changing the settings made another epoch")
+	}
+}
+
+func TestNewRefusesBadURLsWithoutShowingThem(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"NATSURL":       func(c *Config) { c.NATSURL = "nats://user:secret@host:bad port" },
+		"ClickHouseURL": func(c *Config) { c.ClickHouseURL = "clickhouse://user:secret@host:bad port" },
+	} {
+		c := DefaultConfig()
+		c.ClickHouseURL = "clickhouse://127.0.0.1:1"
+		change(&c)
+		_, err := New(c, Deps{Licenses: &someLicenses{}})
+		if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCloseWithoutRun(t *testing.T) {
+	c := DefaultConfig()
+	c.ClickHouseURL, c.NATSURL = "clickhouse://127.0.0.1:1", "nats://127.0.0.1:1"
+	i, err := New(c, Deps{Licenses: &someLicenses{}, Logger: testLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := i.Health(); h.OK {
+		t.Error("healthy before anything is connected")
+	}
+	for range 2 {
+		if err := i.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := i.Run(t.Context()); err == nil {
+		t.Error("runs after Close")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
@@ -46,18 +47,25 @@ type Ingester struct {
 }
 
 // Dial connects to NATS as a component should that runs for months: it reconnects for ever, also if the first try fails.
-func Dial(url string, log *slog.Logger) (*nats.Conn, error) {
-	conn, err := nats.Connect(url,
+func Dial(address string, log *slog.Logger) (*nats.Conn, error) {
+	conn, err := nats.Connect(address,
 		nats.Name("corrosion-ingest"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(250*time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
 		nats.ReconnectBufSize(32<<20),                                  // acks of one batch: 100,000 of some 100 bytes, with room
 		nats.PingInterval(10*time.Second), nats.MaxPingsOutstanding(2), // a peer that went silent is noticed in half a minute
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("nats: disconnected; reconnecting", "error", err) }),
+		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
+			if !c.IsClosed() {
+				log.Warn("nats: disconnected; reconnecting", "error", err)
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("nats: connected again") }),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			log.Warn("nats: asynchronous error", "error", err)
 		}),
 	)
+	if malformed := (*url.Error)(nil); errors.As(err, &malformed) {
+		return nil, errors.New("ingest: NATSURL: not a URL") // the error would show the password
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ingest: connect to NATS: %w", err)
 	}

@@ -1,0 +1,61 @@
+package ingest
+
+// holds counts the messages that are owed an answer, and gives when the oldest of them was stored, ms.
+func (p *pipeline) holds() (messages int, oldest int64) {
+	older := func(at int64) {
+		if at != 0 && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	for _, b := range []*batch{p.filling, p.inFlight} {
+		if b != nil {
+			messages += len(b.receipts)
+			older(b.oldest)
+		}
+	}
+	for i := range p.parked {
+		older(p.parked[i].storedAt)
+	}
+	for i := range p.ready {
+		older(p.ready[i].storedAt)
+	}
+	return messages + len(p.parked) + len(p.ready), oldest
+}
+
+// each calls f for the receipt of every message held.
+func (p *pipeline) each(f func(*receipt)) {
+	for _, b := range []*batch{p.inFlight, p.filling} {
+		if b == nil {
+			continue
+		}
+		for i := range b.receipts {
+			f(&b.receipts[i])
+		}
+	}
+	for i := range p.parked {
+		f(&p.parked[i].receipt)
+	}
+	for i := range p.ready {
+		f(&p.ready[i].receipt)
+	}
+}
+
+// renew keeps JetStream from delivering again what is held for long.
+func (p *pipeline) renew() {
+	if !p.source.connected() {
+		return // the words would only fill the reconnect buffer
+	}
+	p.each(func(r *receipt) { _ = p.source.progress(r) })
+}
+
+// handBack asks JetStream to deliver at once what is still held, and says how much that is.
+func (p *pipeline) handBack() {
+	left := 0
+	p.each(func(r *receipt) {
+		left++
+		_ = p.source.delay(r)
+	})
+	if left > 0 {
+		p.log.Warn("stopped before everything pulled was stored; JetStream delivers it again", "messages", left)
+	}
+}
