@@ -34,7 +34,7 @@ func statsStream(t testing.TB, change func(*publish.Config)) (jetstream.Stream, 
 	}
 	name := "SIMULATE_" + cfg.License.String()
 	s, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
-		Name: name, Subjects: []string{schema.StatsSubject(cfg.License)}, MaxBytes: 1 << 30, Discard: jetstream.DiscardNew,
+		Name: name, Subjects: []string{schema.StatsSubject(cfg.License)}, MaxBytes: 256 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
