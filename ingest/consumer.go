@@ -82,10 +82,12 @@ func (p *puller) messages() <-chan message { return p.out }
 // stop ends pulling; what has been pulled still comes.
 func (p *puller) stop() { p.stopNow() }
 
-// abandon leaves what has been pulled and not taken to be delivered again, and waits for the followers.
+// abandon hands back what has been pulled and not taken, and waits for the followers.
 func (p *puller) abandon() {
 	p.dropNow()
-	p.loops.Wait()
+	for m := range p.out {
+		_ = p.delay(&m.receipt)
+	}
 }
 
 // ack says that everything of the message is stored or buried.
@@ -260,5 +262,6 @@ func (f *follower) give(epoch uint64, m jetstream.Msg) {
 	select {
 	case f.out <- given:
 	case <-f.hard.Done():
+		_ = f.delay(&given.receipt)
 	}
 }

@@ -335,3 +335,27 @@ func TestCloseWithoutRun(t *testing.T) {
 		t.Error("runs after Close")
 	}
 }
+
+// A stop while ClickHouse is away hands everything back, so that the next run has it at once, not after AckWait.
+func TestStopWhileClickHouseIsAwayHandsBack(t *testing.T) {
+	direct := schematest.ClickHouseURL(t)
+	proxy := localtest.NewProxy(t, hostOf(t, direct))
+	r := newRig(t, rigOptions{clickhouse: through(t, direct, proxy), query: direct, change: func(c *Config) {
+		c.StopTimeout = 200 * time.Millisecond
+		c.Pull.AckWait = time.Minute
+		c.Batch.Rows = 500
+	}})
+	license := r.licenses.add()
+	proxy.Cut()
+	s := samplesOf("a", 1)
+	r.publishMany(license, 3000, &s[0])
+	r.waitUnhealthy("ClickHouse")
+	r.stop()
+	if left, err := r.waitingIn(schema.StreamStats); err != nil || left != 3000 {
+		t.Errorf("%d messages in the stream after the stop (%v), want 3000", left, err)
+	}
+	proxy.Heal()
+	r.start()
+	r.waitStored(license, 3000, 20*time.Second)
+	r.waitAcked(10 * time.Second)
+}

@@ -20,7 +20,7 @@ type source interface {
 	// messages closes after stop, once everything pulled has been taken.
 	messages() <-chan message
 	stop()
-	// abandon leaves what was not taken to be delivered again, and waits until nothing pulls any more.
+	// abandon hands back what was not taken, and waits until nothing pulls any more.
 	abandon()
 
 	ack(*receipt) error
