@@ -14,11 +14,23 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"corrosion/deploy/local"
 	"corrosion/deploy/local/localtest"
 )
 
-func TestMain(m *testing.M) { localtest.Main(m) }
+// asProgram makes the test binary be the program itself, for tests that kill it.
+const asProgram = "CORROSION_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	// fasthttp keeps a goroutine for its Date header, and one a server sleeps up to ten seconds before it sees the end.
+	localtest.Main(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
 
 // platform is the program under test: the same run that main calls, on ports of its own.
 type platform struct {

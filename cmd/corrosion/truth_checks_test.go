@@ -32,7 +32,14 @@ var (
 	shiftPattern     = regexp.MustCompile(`shifted by (-?[0-9]+) days`)
 )
 
-// await reads what replay printed and waits until ClickHouse holds as many samples.
+// storedQuery counts a license's samples in raw and in the hours: a batch's rows show in raw a moment before its views
+// have them, and its custom measurements in both.
+const storedQuery = `SELECT (SELECT count() FROM corrosion.samples WHERE license_id = 'LICENSE'),
+	(SELECT sum(samples) FROM corrosion.samples_hourly WHERE license_id = 'LICENSE'),
+	(SELECT sum(length(metrics)) FROM corrosion.samples WHERE license_id = 'LICENSE')
+		- (SELECT sum(count) FROM corrosion.metrics_hourly WHERE license_id = 'LICENSE')`
+
+// await reads what replay printed and waits until ClickHouse holds as many samples, raw and rolled up.
 func (r *truthRun) await(license, report string) {
 	r.t.Helper()
 	published, shift := publishedPattern.FindStringSubmatch(report), shiftPattern.FindStringSubmatch(report)
@@ -41,10 +48,10 @@ func (r *truthRun) await(license, report string) {
 	}
 	days, _ := strconv.Atoi(shift[1])
 	r.shift = time.Duration(days) * 24 * time.Hour
+	query, want := strings.ReplaceAll(storedQuery, "LICENSE", license), published[1]+"\t"+published[1]+"\t0"
 	localtest.CheckFor(r.t, 2*time.Minute, 100*time.Millisecond, func() error {
-		stored := strings.TrimSpace(r.p.corrosion("sql", "--format", "TSV", "SELECT count() FROM corrosion.samples WHERE license_id = '"+license+"'"))
-		if stored != published[1] {
-			return fmt.Errorf("%s of %s samples are stored", stored, published[1])
+		if got := strings.TrimSpace(r.p.corrosion("sql", "--format", "TSV", query)); got != want {
+			return fmt.Errorf("stored raw, hourly and missing measurements: got %s, want %s", got, want)
 		}
 		return nil
 	})
