@@ -111,7 +111,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	check(c.ClickHouseURL != "", "ClickHouseURL", "a native URL is needed (clickhouse://user:password@host:9000/corrosion)", `""`)
-	_, known := compressions[c.Compression]
+	_, known := compressionByName(c.Compression)
 	check(known || c.Compression == "auto", "Compression", `want "lz4", "zstd", "none" or "auto"`, c.Compression)
 	check(c.Streams.MaxBytes >= 1<<20, "Streams.MaxBytes", "want at least 1 MiB", c.Streams.MaxBytes)
 	check(c.Streams.DeadMaxBytes >= 1<<20, "Streams.DeadMaxBytes", "want at least 1 MiB", c.Streams.DeadMaxBytes)

@@ -22,13 +22,9 @@ type message struct {
 	delivered uint64 // 1 at the first delivery
 }
 
-// The words that answer a message. The receipts keep only the reply subject, so that a batch that waits for ClickHouse
-// does not hold its messages' bodies, too.
-var (
-	wordAck      = []byte("+ACK")
-	wordProgress = []byte("+WPI")
-	wordNak      = []byte("-NAK")
-)
+// answers are the words for a message. The receipts keep only the reply subject, so that a batch that waits for ClickHouse does not
+// hold its messages' bodies, too.
+type answers struct{ ack, progress, nak []byte }
 
 // checkEvery is how often a consumer is looked at: for its lag, and whether it is still there.
 const checkEvery = 2 * time.Second
@@ -47,6 +43,7 @@ type puller struct {
 	status *status
 	log    *slog.Logger
 
+	say     answers
 	out     chan message
 	soft    context.Context // ends: pull no more
 	stopNow context.CancelFunc
@@ -59,7 +56,11 @@ type puller struct {
 }
 
 func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger) *puller {
-	p := &puller{nc: nc, js: js, config: c, status: s, log: log, out: make(chan message, 1024), lastReply: map[uint64]string{}}
+	p := &puller{
+		nc: nc, js: js, config: c, status: s, log: log,
+		say: answers{ack: []byte("+ACK"), progress: []byte("+WPI"), nak: []byte("-NAK")},
+		out: make(chan message, 1024), lastReply: map[uint64]string{},
+	}
 	p.hard, p.dropNow = context.WithCancel(context.Background())
 	p.soft, p.stopNow = context.WithCancel(p.hard)
 	return p
@@ -91,7 +92,7 @@ func (p *puller) abandon() {
 }
 
 // ack says that everything of the message is stored or buried.
-func (p *puller) ack(r *receipt) error { return p.last(r, wordAck) }
+func (p *puller) ack(r *receipt) error { return p.last(r, p.say.ack) }
 
 // last says the last word about a message.
 func (p *puller) last(r *receipt, word []byte) error {
@@ -102,10 +103,10 @@ func (p *puller) last(r *receipt, word []byte) error {
 }
 
 // progress renews the time that JetStream waits for the ack.
-func (p *puller) progress(r *receipt) error { return p.nc.Publish(r.reply, wordProgress) }
+func (p *puller) progress(r *receipt) error { return p.nc.Publish(r.reply, p.say.progress) }
 
 // delay hands the message back to be delivered again soon.
-func (p *puller) delay(r *receipt) error { return p.nc.Publish(r.reply, wordNak) }
+func (p *puller) delay(r *receipt) error { return p.nc.Publish(r.reply, p.say.nak) }
 
 // terminate ends a message that will never be readable; JetStream passes the reason to those who watch its advisories.
 func (p *puller) terminate(r *receipt, reason string) error {
@@ -118,7 +119,7 @@ func (p *puller) settle(ctx context.Context) error {
 	p.lastMu.Lock()
 	defer p.lastMu.Unlock()
 	for _, reply := range p.lastReply {
-		if _, err := p.nc.RequestWithContext(ctx, reply, wordAck); err != nil && !errors.Is(err, nats.ErrNoResponders) {
+		if _, err := p.nc.RequestWithContext(ctx, reply, p.say.ack); err != nil && !errors.Is(err, nats.ErrNoResponders) {
 			return err // without responders the stream is gone, and its messages with it
 		}
 	}

@@ -83,7 +83,7 @@ func (r *rig) waitSome(license uuid.UUID) {
 	localtest.CheckFor(r.t, 10*time.Second, 20*time.Millisecond, func() error {
 		var n uint64
 		if err := r.query("SELECT count() FROM corrosion.samples WHERE license_id = ?", []any{license}, &n); err != nil || n == 0 {
-			return fmt.Errorf("%d rows: %v", n, err)
+			return errors.Join(fmt.Errorf("%d rows", n), err)
 		}
 		return nil
 	})
@@ -189,7 +189,7 @@ func TestConsumerDeletedIsMadeAnew(t *testing.T) {
 			}
 			localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error {
 				if info, err := s.Info(t.Context()); err != nil || info.State.Consumers != 1 {
-					return fmt.Errorf("no consumer yet: %v", err)
+					return errors.Join(errors.New("no consumer yet"), err)
 				}
 				return nil
 			})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -17,17 +16,28 @@ import (
 	"corrosion/schema"
 )
 
-// compressions are the names that Config.Compression takes, beside auto.
-var compressions = map[string]ch.Compression{
-	"lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD, "none": ch.CompressionDisabled,
+// compressionByName is what Config.Compression may say, beside auto.
+func compressionByName(name string) (c ch.Compression, known bool) {
+	switch name {
+	case "lz4":
+		return ch.CompressionLZ4, true
+	case "zstd":
+		return ch.CompressionZSTD, true
+	case "none":
+		return ch.CompressionDisabled, true
+	}
+	return ch.CompressionDisabled, false
 }
 
 // insertSettings make one batch one INSERT that returns when it is stored, in the table and in its views, and that a
 // resend with the same token completes instead of repeating.
-var insertSettings = []ch.Setting{
-	{Key: "async_insert", Value: "0", Important: true},
-	{Key: "insert_deduplicate", Value: "1", Important: true},
-	{Key: "deduplicate_blocks_in_dependent_materialized_views", Value: "1", Important: true},
+func insertSettings(token string) []ch.Setting {
+	return []ch.Setting{
+		{Key: "async_insert", Value: "0", Important: true},
+		{Key: "insert_deduplicate", Value: "1", Important: true},
+		{Key: "deduplicate_blocks_in_dependent_materialized_views", Value: "1", Important: true},
+		{Key: "insert_deduplication_token", Value: token, Important: true},
+	}
 }
 
 // attempt is what is known of a batch's earlier tries.
@@ -79,8 +89,8 @@ func newInserter(c Config, now func() time.Time) (*inserter, error) {
 
 // compressionTo resolves auto: none where every address is on this machine.
 func compressionTo(addrs []string, name string) ch.Compression {
-	if name != "auto" {
-		return compressions[name]
+	if c, known := compressionByName(name); known {
+		return c
 	}
 	for _, addr := range addrs {
 		host, _, _ := net.SplitHostPort(addr)
@@ -113,7 +123,7 @@ func (i *inserter) insert(ctx context.Context, b *batch) (err error) {
 	i.settleDoubt(b)
 	err = i.client.Do(ctx, ch.Query{
 		Body: i.query, QueryID: b.token(), Input: b.input,
-		Settings: append(slices.Clone(insertSettings), ch.Setting{Key: "insert_deduplication_token", Value: b.token(), Important: true}),
+		Settings: insertSettings(b.token()),
 	})
 	return classify("insert", err)
 }
@@ -224,12 +234,14 @@ func (i *inserter) close() {
 	}
 }
 
-// passing are the refusals that go away by themselves.
-var passing = []proto.Error{
-	proto.ErrTooManyParts, proto.ErrMemoryLimitExceeded, proto.ErrTimeoutExceeded, proto.ErrTooManySimultaneousQueries,
-	proto.ErrSocketTimeout, proto.ErrNetworkError, proto.ErrQueryWithSameIDIsAlreadyRunning, proto.ErrAborted,
-	proto.ErrTableIsReadOnly, proto.ErrNotEnoughSpace, proto.ErrKeeperException, proto.ErrQueryWasCancelled,
-	proto.ErrUnknownTable, proto.ErrUnknownDatabase, // not migrated yet
+// passes tells whether a refusal goes away by itself.
+func passes(e *ch.Exception) bool {
+	return e.IsCode(
+		proto.ErrTooManyParts, proto.ErrMemoryLimitExceeded, proto.ErrTimeoutExceeded, proto.ErrTooManySimultaneousQueries,
+		proto.ErrSocketTimeout, proto.ErrNetworkError, proto.ErrQueryWithSameIDIsAlreadyRunning, proto.ErrAborted,
+		proto.ErrTableIsReadOnly, proto.ErrNotEnoughSpace, proto.ErrKeeperException, proto.ErrQueryWasCancelled,
+		proto.ErrUnknownTable, proto.ErrUnknownDatabase, // not migrated yet
+	)
 }
 
 // classify wraps err in what was tried and marks it as refused where trying again soon is of no use.
@@ -238,7 +250,7 @@ func classify(step string, err error) error {
 		return nil
 	}
 	exception, ok := ch.AsException(err)
-	if !ok || exception.IsCode(passing...) {
+	if !ok || passes(exception) {
 		return fmt.Errorf("%s: %w", step, err)
 	}
 	return fmt.Errorf("%s: %w: %w", step, errRefused, exception)

@@ -35,11 +35,26 @@ type profile struct {
 type region struct {
 	name string
 	zone time.Duration
+	// share of the network's servers, in twentieths. Networks are at home somewhere: evenly spread ones would hide the
+	// nights from their totals.
+	share uint64
 }
 
 var regions = [...]region{
-	{"eu", time.Hour}, {"eu", 2 * time.Hour}, {"us-east", -5 * time.Hour}, {"us-west", -8 * time.Hour},
-	{"au", 10 * time.Hour}, {"br", -3 * time.Hour}, {"asia", 8 * time.Hour},
+	{"eu", time.Hour, 9}, {"eu", 2 * time.Hour, 5}, {"us-east", -5 * time.Hour, 2}, {"us-west", -8 * time.Hour, 1},
+	{"au", 10 * time.Hour, 1}, {"br", -3 * time.Hour, 1}, {"asia", 8 * time.Hour, 1},
+}
+
+// drawRegion picks a region by its share.
+func drawRegion(draw uint64) region {
+	left := draw % 20
+	for _, r := range regions {
+		if left < r.share {
+			return r
+		}
+		left -= r.share
+	}
+	return regions[0]
 }
 
 var flavours = [...]struct {
@@ -82,7 +97,7 @@ func newProfile(seed uint64, index int) profile {
 	key := mix(seed ^ mix(uint64(index)+1))
 	draw := func(purpose uint64, lo, hi float64) float64 { return between(hash(key, purpose, 0), lo, hi) }
 	taste := func(n int64, lo, hi float64) float64 { return between(hash(key, forTaste, n), lo, hi) }
-	place := regions[hash(key, forRegion, 0)%uint64(len(regions))]
+	place := drawRegion(hash(key, forRegion, 0))
 	kind := flavours[index%len(flavours)]
 	return profile{
 		id:         fmt.Sprintf("%s-%s-%02d", place.name, kind.name, index+1),
