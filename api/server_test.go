@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"corrosion/api/auth"
+	"corrosion/api/query"
+	"corrosion/schema"
+	"corrosion/schema/schematest"
 )
 
 func TestProblemTable(t *testing.T) {
@@ -259,5 +262,29 @@ func TestConfigRefused(t *testing.T) {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in %v", name, err)
 		}
+	}
+}
+
+// The real engine behind the real server: the shapes fit, and what is stored is answered.
+func TestWithTheEngine(t *testing.T) {
+	conn := schematest.ClickHouse(t)
+	h := open(t, clickHouseHTTP(t), func(_ *Config, d *Deps) {
+		d.Queries = query.New(conn, query.DefaultConfig(), time.Now)
+	})
+	license := h.newLicense()
+	at := time.Now().Add(-time.Minute)
+	schematest.InsertSamples(t, conn, []schema.Sample{sampleAt(license, "a", at), sampleAt(license, "b", at)})
+	token := h.token(t, license, auth.Viewer)
+	summary := h.get(t, "/api/analytics/summary?range=1h", token)
+	if !strings.Contains(summary.body, `"samples":2`) || !strings.Contains(summary.body, `"current":2`) {
+		t.Errorf("%d %s", summary.StatusCode, summary.body)
+	}
+	series := h.get(t, "/api/analytics/timeseries?metric=players&range=1h&step=1m&fill=none", token)
+	if !strings.Contains(series.body, `"values":[2]`) || !strings.Contains(series.body, `"step":"1m0s"`) {
+		t.Errorf("%d %s", series.StatusCode, series.body)
+	}
+	h.get(t, "/api/analytics/timeseries?metric=players&range=30d&step=1s", token).problem(t, 422, "too-many-points")
+	if a, rows := h.exported(t, license, "&server_id=a"); rows != 0 && !strings.Contains(a.body, `"a"`) {
+		t.Errorf("%d rows", rows)
 	}
 }
