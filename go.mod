@@ -2,6 +2,12 @@ module corrosion
 
 go 1.26.0
 
+// Packages of npm bring Go files of their own.
+ignore (
+	./dashboards/web/node_modules
+	./deploy/local/engines/node_modules
+)
+
 require (
 	github.com/ClickHouse/ch-go v0.74.0 // indirect
 	github.com/ClickHouse/clickhouse-go/v2 v2.50.0 // indirect

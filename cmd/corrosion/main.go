@@ -43,8 +43,9 @@ type env struct {
 func main() {
 	local.ChildMain()
 	ctx, hurry, stop := signals()
-	defer stop()
-	os.Exit(run(&env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, hurry: hurry}, os.Args[1:]))
+	code := run(&env{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, hurry: hurry}, os.Args[1:])
+	stop()
+	os.Exit(code)
 }
 
 // signals gives a context that the first SIGINT or SIGTERM ends and a channel that the second one closes.

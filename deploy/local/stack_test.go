@@ -152,7 +152,7 @@ func TestStackStartsAfterItsProcessWasKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pg.Close(context.Background()) //nolint:errcheck // its server is gone
+	defer pg.Close(context.Background())                       //nolint:errcheck // its server is gone
 	db, err := sql.Open("clickhouse", before.ClickHouseNative) // makes that engine take its time to end
 	if err != nil {
 		t.Fatal(err)
