@@ -11,12 +11,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             {origin:Int64} + intDiv(toUnixTimestamp64Milli(ts) - {origin:Int64}, {step:Int64}) * {step:Int64} AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND server_id IN {servers:Array(String)} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -43,12 +43,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             greatest(intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000, {origin:Int64} + intDiv(toUnixTimestamp64Milli(ts) - {origin:Int64}, {step:Int64}) * {step:Int64}) AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND server_id IN {servers:Array(String)} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -75,12 +75,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND server_id IN {servers:Array(String)} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )

@@ -11,12 +11,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -79,12 +79,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -147,12 +147,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -314,12 +314,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -382,12 +382,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -450,12 +450,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )
@@ -518,12 +518,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
 )

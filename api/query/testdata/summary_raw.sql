@@ -134,12 +134,12 @@ FROM
     FROM
     (
         SELECT
-            server_id,
+            cityHash64(server_id) AS server,
             intDiv(toUnixTimestamp64Milli(ts), 60000) * 60000 AS slot,
             avg(players) AS mean0
         FROM corrosion.samples
         WHERE license_id = {license:UUID} AND server_id IN {servers:Array(String)} AND ts >= fromUnixTimestamp64Milli({raw_from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC')
-        GROUP BY server_id, slot
+        GROUP BY server, slot
     )
     GROUP BY slot
     )
