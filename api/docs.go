@@ -54,7 +54,7 @@ func renderDocs(document *huma.OpenAPI) (page, error) {
 		return page{}, fmt.Errorf("parse reference: %w", err)
 	}
 	data := docsData{
-		Info: document.Info, Style: template.CSS(docsStyle), Problems: problemKinds,
+		Info: document.Info, Style: template.CSS(docsStyle), Problems: problemKinds(),
 		Operations: docsOperations(document), Schemas: docsSchemas(document),
 	}
 	var body bytes.Buffer

@@ -130,7 +130,9 @@ type exportStream struct {
 	onClose func(sent int, err error)
 
 	sent int
-	err  error
+	// whole says that the file has been read to its end, err why it has not.
+	whole bool
+	err   error
 }
 
 func (e *exportStream) Read(p []byte) (int, error) {
@@ -143,10 +145,13 @@ func (e *exportStream) Read(p []byte) (int, error) {
 	}
 	n, err := e.stream.Read(p)
 	e.sent += n
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // only the bare io.EOF ends a whole file
+		e.whole = true
 		e.header.Set(rowCountTrailer, strconv.FormatUint(e.stream.Rows(), 10))
 	}
-	e.err = err
+	if err != nil && !e.whole {
+		e.err = err
+	}
 	return n, err
 }
 
@@ -159,10 +164,8 @@ func (e *exportStream) CloseWithError(writeErr error) error {
 	e.release()
 	m := e.server.metrics
 	m.exports.Dec()
-	switch {
-	case e.err != io.EOF && e.err != nil:
-		err = errors.Join(err, e.err)
-	case e.err == nil && err == nil:
+	err = errors.Join(err, e.err)
+	if err == nil && !e.whole {
 		err = context.Canceled
 	}
 	if err != nil {

@@ -52,15 +52,15 @@ func (s *Server) identify(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// publicPrefixes are the paths below /api/ that need no token; all others do, whether they exist or not.
-var publicPrefixes = []string{openAPIPath, docsPath, "/api/public/"}
+// public tells whether a path below /api/ needs no token; all others do, whether they exist or not.
+func public(path string) bool {
+	return strings.HasPrefix(path, openAPIPath) || strings.HasPrefix(path, docsPath) || strings.HasPrefix(path, "/api/public/")
+}
 
 // requireToken keeps out who has no valid token of a license in good standing.
 func (s *Server) requireToken(c *fiber.Ctx) error {
-	for _, prefix := range publicPrefixes {
-		if strings.HasPrefix(c.Path(), prefix) {
-			return c.Next()
-		}
+	if public(c.Path()) {
+		return c.Next()
 	}
 	license, err := stateOf(c).license()
 	if err != nil {

@@ -42,7 +42,7 @@ type ProblemError struct {
 // Error is the detail.
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 
-// GetStatus, GetHeaders and ContentType let huma write a Problem.
+// GetStatus is the answer's status; with GetHeaders and ContentType it lets huma write a Problem.
 func (p *Problem) GetStatus() int { return p.Status }
 
 // GetHeaders are further headers of the answer.
@@ -63,31 +63,33 @@ type problemKind struct {
 }
 
 // problemKinds is the one table of what can go wrong, for the answers and for the reference.
-var problemKinds = []problemKind{
-	{"invalid-request", 422, "The request has faults", "errors[] lists every parameter that is wrong, and why."},
-	{query.CodeAggNotKept, 422, "The hours do not keep this aggregation", "Ask for a range within the raw retention, or for another aggregation."},
-	{query.CodeTooManyPoints, 422, "The answer would have too many points", "Take a longer step, a shorter range or fewer series."},
-	{"too-heavy", 422, "The request needs too much time or memory", "Ask for a shorter range or for fewer servers."},
-	{"malformed-request", 400, "The request cannot be read", "It is not valid HTTP, or its URL is badly escaped."},
-	{"unauthenticated", 401, "A token is needed", "Send Authorization: Bearer <token>; tokens in URLs are never accepted."},
-	{"token-expired", 401, "The token has expired", "Get a new one."},
-	{"token-invalid", 401, "The token is not valid", "It is not one of ours, or not for this API."},
-	{"license-unknown", 401, "The token's license does not exist", "It may have been erased."},
-	{"license-suspended", 403, "The license is suspended", "Its owner can find out why from the operator."},
-	{"forbidden", 403, "The role does not allow this", "Ask an admin or the owner of the license."},
-	{"not-found", 404, "There is nothing here", "Or it belongs to another license, which looks the same."},
-	{"method-not-allowed", 405, "The method is not allowed here", "The header Allow says which are."},
-	{"not-acceptable", 406, "No such representation", "Answers are JSON unless the reference says otherwise."},
-	{"request-timeout", 408, "The request came too slowly", "Send it again."},
-	{"too-large", 413, "The request is too large", "Send less at once."},
-	{"headers-too-large", 431, "The request's headers are too large", "Send fewer parameters or shorter headers."},
-	{"rate-limited", 429, "Too many requests", "Wait as long as Retry-After says; RateLimit tells what is left."},
-	{"too-many-exports", 429, "Too many exports at once", "Wait until one of them is done."},
-	{"internal", 500, "Something went wrong here", "Tell the operator the request_id."},
-	{"method-unknown", 501, "The method is unknown", "Use GET, HEAD or what the reference names."},
-	{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
-	{"unavailable", 503, "A store is away or busy", "Try again after Retry-After."},
-	{"timeout", 504, "The answer took too long", "Ask for a shorter range, or try again."},
+func problemKinds() []problemKind {
+	return []problemKind{
+		{"invalid-request", 422, "The request has faults", "errors[] lists every parameter that is wrong, and why."},
+		{query.CodeAggNotKept, 422, "The hours do not keep this aggregation", "Ask for a range within the raw retention, or for another aggregation."},
+		{query.CodeTooManyPoints, 422, "The answer would have too many points", "Take a longer step, a shorter range or fewer series."},
+		{"too-heavy", 422, "The request needs too much time or memory", "Ask for a shorter range or for fewer servers."},
+		{"malformed-request", 400, "The request cannot be read", "It is not valid HTTP, or its URL is badly escaped."},
+		{"unauthenticated", 401, "A token is needed", "Send Authorization: Bearer <token>; tokens in URLs are never accepted."},
+		{"token-expired", 401, "The token has expired", "Get a new one."},
+		{"token-invalid", 401, "The token is not valid", "It is not one of ours, or not for this API."},
+		{"license-unknown", 401, "The token's license does not exist", "It may have been erased."},
+		{"license-suspended", 403, "The license is suspended", "Its owner can find out why from the operator."},
+		{"forbidden", 403, "The role does not allow this", "Ask an admin or the owner of the license."},
+		{"not-found", 404, "There is nothing here", "Or it belongs to another license, which looks the same."},
+		{"method-not-allowed", 405, "The method is not allowed here", "The header Allow says which are."},
+		{"not-acceptable", 406, "No such representation", "Answers are JSON unless the reference says otherwise."},
+		{"request-timeout", 408, "The request came too slowly", "Send it again."},
+		{"too-large", 413, "The request is too large", "Send less at once."},
+		{"headers-too-large", 431, "The request's headers are too large", "Send fewer parameters or shorter headers."},
+		{"rate-limited", 429, "Too many requests", "Wait as long as Retry-After says; RateLimit tells what is left."},
+		{"too-many-exports", 429, "Too many exports at once", "Wait until one of them is done."},
+		{"internal", 500, "Something went wrong here", "Tell the operator the request_id."},
+		{"method-unknown", 501, "The method is unknown", "Use GET, HEAD or what the reference names."},
+		{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
+		{"unavailable", 503, "A store is away or busy", "Try again after Retry-After."},
+		{"timeout", 504, "The answer took too long", "Ask for a shorter range, or try again."},
+	}
 }
 
 // Errors of the handlers' own; the rest comes from the packages below.
@@ -111,32 +113,36 @@ type notReadyError struct{ faults []ProblemError }
 
 func (e *notReadyError) Error() string { return "not ready" }
 
-// sentinels maps errors to kinds; the first that matches counts.
-var sentinels = []struct {
+type sentinel struct {
 	err  error
 	code string
-}{
-	{errNoToken, "unauthenticated"},
-	{auth.ErrExpired, "token-expired"},
-	{auth.ErrMalformed, "token-invalid"},
-	{auth.ErrAlgorithm, "token-invalid"},
-	{auth.ErrSignature, "token-invalid"},
-	{auth.ErrNotYet, "token-invalid"},
-	{auth.ErrAudience, "token-invalid"},
-	{auth.ErrClaims, "token-invalid"},
-	{auth.ErrNoLicense, "token-invalid"},
-	{errLicenseUnknown, "license-unknown"},
-	{errLicenseSuspended, "license-suspended"},
-	{errNotFound, "not-found"},
-	{errMalformed, "malformed-request"},
-	{errTooManyExports, "too-many-exports"},
-	{errShutdown, "unavailable"},
-	{query.ErrTooHeavy, "too-heavy"},
-	{query.ErrUnavailable, "unavailable"},
-	{encode.ErrUnavailable, "unavailable"},
-	{encode.ErrBroken, "unavailable"},
-	{context.DeadlineExceeded, "timeout"},
-	{context.Canceled, "unavailable"},
+}
+
+// sentinels maps errors to kinds; the first that matches counts.
+func sentinels() []sentinel {
+	return []sentinel{
+		{errNoToken, "unauthenticated"},
+		{auth.ErrExpired, "token-expired"},
+		{auth.ErrMalformed, "token-invalid"},
+		{auth.ErrAlgorithm, "token-invalid"},
+		{auth.ErrSignature, "token-invalid"},
+		{auth.ErrNotYet, "token-invalid"},
+		{auth.ErrAudience, "token-invalid"},
+		{auth.ErrClaims, "token-invalid"},
+		{auth.ErrNoLicense, "token-invalid"},
+		{errLicenseUnknown, "license-unknown"},
+		{errLicenseSuspended, "license-suspended"},
+		{errNotFound, "not-found"},
+		{errMalformed, "malformed-request"},
+		{errTooManyExports, "too-many-exports"},
+		{errShutdown, "unavailable"},
+		{query.ErrTooHeavy, "too-heavy"},
+		{query.ErrUnavailable, "unavailable"},
+		{encode.ErrUnavailable, "unavailable"},
+		{encode.ErrBroken, "unavailable"},
+		{context.DeadlineExceeded, "timeout"},
+		{context.Canceled, "unavailable"},
+	}
 }
 
 // newProblem is the one place where an error becomes an answer. What it does not know is "internal", without a word of
@@ -180,7 +186,7 @@ func classify(err error) *Problem {
 	case errors.As(err, &fiberErr):
 		return statusProblem(fiberErr.Code)
 	}
-	for _, s := range sentinels {
+	for _, s := range sentinels() {
 		if errors.Is(err, s.err) {
 			p := kindProblem(s.code)
 			if p.Status == http.StatusUnauthorized {
@@ -194,7 +200,7 @@ func classify(err error) *Problem {
 
 // kindProblem is the problem of a code in the table; an unknown code is "internal".
 func kindProblem(code string) *Problem {
-	for _, k := range problemKinds {
+	for _, k := range problemKinds() {
 		if k.Code == code {
 			return &Problem{Type: docsPath + "#" + k.Code, Title: k.Title, Status: k.Status, Code: k.Code, Detail: k.About}
 		}
@@ -204,7 +210,7 @@ func kindProblem(code string) *Problem {
 
 // statusProblem is the problem of a status that Fiber or fasthttp chose.
 func statusProblem(status int) *Problem {
-	for _, k := range problemKinds {
+	for _, k := range problemKinds() {
 		if k.Status == status && k.Code != query.CodeAggNotKept {
 			return kindProblem(k.Code)
 		}

@@ -112,7 +112,8 @@ func (s *Server) routes() {
 
 // Open listens, so that a port in use is an error here, and serves in the background.
 func (s *Server) Open() error {
-	inner, err := net.Listen("tcp", s.cfg.Listen)
+	var config net.ListenConfig
+	inner, err := config.Listen(s.base, "tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

@@ -20,13 +20,13 @@ import (
 
 func TestProblemTable(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range problemKinds {
+	for _, k := range problemKinds() {
 		if seen[k.Code] || k.Title == "" || k.About == "" || k.Status < 400 {
 			t.Errorf("bad line %+v", k)
 		}
 		seen[k.Code] = true
 	}
-	for _, s := range sentinels {
+	for _, s := range sentinels() {
 		if !seen[s.code] {
 			t.Errorf("%v has the unknown code %s", s.err, s.code)
 		}

@@ -52,7 +52,7 @@ func (c *compressor) buffered() bool { return c.out.Len() > 0 }
 func (c *compressor) step() error {
 	c.out.Reset()
 	chunk, err := c.source.next()
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // only the bare io.EOF ends a whole file
 		if err := c.encoder.Close(); err != nil {
 			return fmt.Errorf("compress: %w", err)
 		}
