@@ -41,7 +41,7 @@ func (e *Engine) Retention(ctx context.Context) (schema.Retention, error) {
 	if !e.retentionAt.IsZero() && e.now().Sub(e.retentionAt).Abs() < e.cfg.RetentionFor {
 		return e.retention, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
+	ctx, cancel := e.run.bounded(ctx)
 	defer cancel()
 	retention, err := schema.ReadRetention(ctx, e.run.conn)
 	if err != nil {
