@@ -21,6 +21,8 @@ const (
 	codeTooManyBytes = 307
 	codeTooManyRows  = 158
 	codeResultRows   = 396
+	// codeTooManyQueries says that ClickHouse is busy, whatever was asked.
+	codeTooManyQueries = 202
 )
 
 // answerGrace is how long after the timeout ClickHouse may take to say so.
@@ -89,6 +91,9 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &exception):
 		if slices.Contains([]int32{codeTimeout, codeMemory, codeTooManyBytes, codeTooManyRows, codeResultRows}, exception.Code) {
 			return fmt.Errorf("%w: %w", ErrTooHeavy, err)
+		}
+		if exception.Code == codeTooManyQueries {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		return err
 	case errors.Is(context.Cause(ctx), errNoAnswer):
