@@ -106,7 +106,7 @@ func TestContractCommands(t *testing.T) {
 			}
 		}
 	}
-	f("", "serve", "ingest", "api", "migrate", "license create", "token", "simulate", "replay", "sql", "doctor")
+	f("", "serve", "ingest", "api", "migrate", "license create", "token", "simulate", "replay", "sql", "doctor", "dead list", "dead show", "dead replay", "dead purge")
 	f("serve", "--demo", "--listen", "127.0.0.1:8080", "--data", "./data", "$CORROSION_LISTEN", "$CORROSION_DATA",
 		"$CORROSION_NATS_URL", "$CORROSION_CLICKHOUSE_URL", "$CORROSION_POSTGRES_URL", "$CORROSION_JWT_KEY_FILE")
 	f("license create", "--name", "--email")
