@@ -95,7 +95,7 @@ func TestContractSQL(t *testing.T) {
 func TestContractCommands(t *testing.T) {
 	f := func(command string, wants ...string) {
 		t.Helper()
-		var out bytes.Buffer
+		var out lockedBuffer
 		e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &out, hurry: make(chan struct{})}
 		if code := run(e, append(strings.Fields(command), "--help")); code != 0 {
 			t.Fatalf("%s --help: exit %d\n%s", command, code, &out)
