@@ -27,7 +27,7 @@ build: $(BIN) ## build bin/corrosion with the dashboard inside
 
 $(BIN): $(GOFILES) $(SQLSRC) go.mod go.sum $(WEB)/dist/index.html
 	@echo "building $(BIN) (the first time takes a minute or two)"
-	@go build -trimpath -o $(BIN) ./cmd/corrosion
+	@go build -o $(BIN) ./cmd/corrosion
 
 engines: $(ENGINES)/node_modules/.package-lock.json ## fetch the pinned ClickHouse and PostgreSQL
 
