@@ -126,7 +126,7 @@ func open(t testing.TB, clickhouse string, change func(*Config, *Deps)) *harness
 			ourLicense: LicenseActive, theirLicense: LicenseActive, suspended: LicenseSuspended, demoLicense: LicenseActive,
 		},
 		Gatherer: h.registry, Registerer: h.registry, Demo: &demoLicense,
-		Logger: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Static: fstest.MapFS{
 			"index.html":               {Data: []byte("<!doctype html>" + strings.Repeat("x", 2000))},
 			"assets/index-BfT3x_2k.js": {Data: []byte(strings.Repeat("let a;", 1000))},

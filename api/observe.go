@@ -117,7 +117,10 @@ func (s *Server) record(method, route string, status int, st *requestState, byte
 	if st.identity != nil {
 		fields = append(fields, "license", st.identity.License, "token_id", st.identity.TokenID)
 	}
-	level := slog.LevelInfo
+	level := slog.LevelDebug // metrics count what went well; dashboards ask every few seconds
+	if status >= 400 {
+		level = slog.LevelInfo
+	}
 	if st.err != nil && (status >= 500 || status < 400) && !errors.Is(st.err, context.Canceled) {
 		level = slog.LevelError
 		fields = append(fields, "error", st.err)
