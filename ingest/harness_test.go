@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ type rig struct {
 	ingester *Ingester
 	config   Config
 	stop     func()
+	counter  atomic.Uint64 // n of the samples that publishMany sends
 }
 
 // rigOptions says what a rig stands on; zero values are fresh servers of its own.
