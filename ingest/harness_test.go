@@ -72,6 +72,7 @@ type rigOptions struct {
 	nats       *localtest.NATSServer
 	clickhouse string // URL that the ingester uses
 	query      string // URL that the test asks; same server
+	licenses   *someLicenses
 	change     func(*Config)
 }
 
@@ -88,6 +89,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		o.query = o.clickhouse
 	}
 	r := &rig{t: t, licenses: &someLicenses{known: map[uuid.UUID]bool{}}, registry: prometheus.NewRegistry(), ch: schematest.Connect(t, o.query)}
+	if o.licenses != nil {
+		r.licenses = o.licenses
+	}
 	r.config = DefaultConfig()
 	r.config.NATSURL, r.config.ClickHouseURL = o.nats.URL(), o.clickhouse
 	r.config.Streams.MaxBytes = 1 << 30
