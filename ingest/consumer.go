@@ -27,6 +27,7 @@ type message struct {
 
 // answers are the words for a message. The receipts keep only the reply subject, so that a batch that waits for ClickHouse does not
 // hold its messages' bodies, too.
+// An ack is the empty word: it means the same as +ACK and is the least to send.
 type answers struct{ ack, progress, nak []byte }
 
 // checkEvery is how often a consumer is looked at: for its lag, and whether it is still there.
@@ -68,7 +69,7 @@ type puller struct {
 func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger, l *ledger) *puller {
 	p := &puller{
 		nc: nc, js: js, config: c, status: s, log: log, instance: l.instance, ledger: l,
-		say: answers{ack: []byte("+ACK"), progress: []byte("+WPI"), nak: []byte("-NAK")},
+		say: answers{progress: []byte("+WPI"), nak: []byte("-NAK")},
 		out: make(chan message, 1024), lastReply: map[uint64]string{}, kept: make(chan struct{}),
 	}
 	p.hard, p.dropNow = context.WithCancel(context.Background())
