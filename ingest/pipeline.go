@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,6 +29,8 @@ type source interface {
 	// settle waits until the answers have left.
 	settle(context.Context) error
 	connected() bool
+	// release gives up what is owned, so that another ingester need not wait.
+	release(context.Context) error
 }
 
 // store keeps a batch's rows; after an error it is given the same batch again.
@@ -70,12 +71,13 @@ type pipeline struct {
 	cache    *licenseCache
 	seen     *seen
 	decoder  *wire.Decoder
-	instance string // names this run in tokens
+	instance string // names this run in tokens and leases
 	batches  uint64
 
-	filling  *batch // takes rows
-	spare    *batch // empty; nil while a batch is being stored
-	inFlight *batch // being stored; only its receipts may be read here
+	filling  *batch    // takes rows
+	spare    *batch    // empty; nil while a batch is being stored
+	inFlight *batch    // being stored; only its receipts may be read here
+	again    []receipt // of messages delivered again while held
 	parked   []parkedMessage
 	ready    []message // were parked, licenses known, to be decoded next
 	waiting  int       // bytes of parked and ready
@@ -108,10 +110,9 @@ type flushed struct {
 // open makes what run needs.
 func (p *pipeline) open() {
 	p.cache, p.seen, p.decoder = newLicenseCache(), newSeen(), wire.NewDecoder()
-	p.instance = uuid.NewString()
 	p.filling, p.spare = newBatch(), newBatch()
 	p.age = p.config.Batch.MinAge
-	p.good = p.filling.Append // replaced with the batch
+	p.good = p.accept
 	p.bad = p.reject
 	p.work, p.done = make(chan *batch, 1), make(chan flushed, 1)
 	p.due = time.NewTimer(time.Hour)
@@ -141,6 +142,9 @@ func (p *pipeline) run(soft context.Context) {
 	defer cancelSettle()
 	if err := p.source.settle(ctx); err != nil {
 		p.log.Warn("acks may not have left; what they are for is delivered again", "error", err)
+	}
+	if err := p.source.release(ctx); err != nil {
+		p.log.Warn("leases may not be released; another ingester waits until they lapse", "error", err)
 	}
 }
 
@@ -211,89 +215,6 @@ func (p *pipeline) takeSome(m message, ok bool) {
 	p.drained = true
 }
 
-// take notes a message, unless it is held or stored already, and routes it.
-func (p *pipeline) take(m message) {
-	p.metrics.messages.Inc()
-	if m.delivered > 1 {
-		p.metrics.redelivered.Inc()
-	}
-	if p.seen.take(m.epoch, m.seq) {
-		p.route(m)
-		return
-	}
-	p.metrics.repeated.Inc()
-	if p.seen.isStored(m.epoch, m.seq) {
-		p.answer(&m.receipt)
-	}
-}
-
-// route decodes a message, parks it until its license is known, or buries it.
-func (p *pipeline) route(m message) {
-	token, server, ok := schema.ParseStatsSubject(m.subject)
-	license, err := uuid.Parse(token)
-	if !ok || err != nil || len(token) != 36 {
-		p.refuse(m, BadSubject, "the subject's second word is not a license's UUID")
-		return
-	}
-	switch p.cache.check(license, p.now()) {
-	case known:
-		p.decode(m, license, server)
-	case unknown:
-		p.refuse(m, UnknownLicense, "no license "+license.String())
-	default:
-		p.parked = append(p.parked, parkedMessage{m, license})
-		p.waiting += len(m.data)
-	}
-}
-
-func (p *pipeline) decode(m message, license uuid.UUID, server string) {
-	p.current = m
-	stats := p.decoder.Decode(wire.Envelope{
-		License: license, SubjectServer: server, StoredAt: m.storedAt, Epoch: m.epoch, Seq: m.seq,
-	}, m.encoding, m.data, p.good, p.bad)
-	if stats.IgnoredFields > 0 {
-		p.metrics.ignored.Add(float64(stats.IgnoredFields))
-	}
-	p.owe(p.current.receipt)
-	p.current = message{}
-}
-
-// reject is called by the decoder for each fault of the current message.
-func (p *pipeline) reject(r wire.Reject) {
-	l := letter{reason: string(r.Reason), detail: r.Detail, idx: r.Index, body: r.Bytes}
-	if r.Index < 0 {
-		l.encoding = p.current.encoding
-		p.current.poison = l.reason
-	}
-	p.letter(&p.current, l)
-}
-
-// refuse buries a message as a whole without reading it.
-func (p *pipeline) refuse(m message, reason wire.Reason, detail string) {
-	m.poison = string(reason)
-	p.letter(&m, letter{reason: m.poison, detail: detail, idx: -1, body: m.data, encoding: m.encoding})
-	p.owe(m.receipt)
-}
-
-// letter completes l from its message and adds it to the batch.
-func (p *pipeline) letter(m *message, l letter) {
-	l.subject, l.epoch, l.seq = m.subject, m.epoch, m.seq
-	l.license, _, _ = schema.ParseStatsSubject(m.subject)
-	l.body = bytes.Clone(l.body)
-	p.filling.bury(l)
-	p.metrics.rejected.WithLabelValues(l.reason).Inc()
-	p.rejects.reject(&l)
-}
-
-// owe adds the receipt to the batch; the first one starts its age.
-func (p *pipeline) owe(r receipt) {
-	first := p.filling.empty()
-	p.filling.owe(r, p.now())
-	if first {
-		p.due.Reset(p.age) // after the batch's own start, or it could come too early and never again
-	}
-}
-
 // learn lets the messages of a license go on whose standing is known now.
 func (p *pipeline) learn(r reply) {
 	p.cache.learn(r, p.now())
@@ -336,7 +257,6 @@ func (p *pipeline) flushIfDue() {
 	p.batches++
 	b.id = fmt.Sprintf("%s-%d", p.instance, p.batches)
 	p.inFlight, p.filling, p.spare = b, p.spare, nil
-	p.good = p.filling.Append
 	p.work <- b
 }
 
@@ -348,6 +268,11 @@ func (p *pipeline) settle(f flushed) {
 	for i := range f.receipts {
 		p.seen.store(f.receipts[i].epoch, f.receipts[i].seq)
 	}
+	for i := range f.expelled {
+		p.seen.drop(f.expelled[i].epoch, f.expelled[i].seq)
+	}
+	p.answerAgain()
+	p.metrics.skipped.Add(float64(f.attempt.skipped))
 	for i := range f.letters {
 		p.metrics.letters.WithLabelValues(f.letters[i].reason).Inc()
 	}
