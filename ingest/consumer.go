@@ -58,6 +58,7 @@ type puller struct {
 	dropNow context.CancelFunc
 	loops   sync.WaitGroup
 	keeper  *keeper         // of keep
+	kvGood  bool            // of keep: the last round worked
 	hold    context.Context // ends: renew no lease any more
 	letGo   context.CancelFunc
 	kept    chan struct{} // closes after letGo
