@@ -58,9 +58,12 @@ type puller struct {
 	dropNow context.CancelFunc
 	loops   sync.WaitGroup
 	keeper  *keeper         // of keep
+	kvGood  bool            // of keep: the last round worked
 	hold    context.Context // ends: renew no lease any more
 	letGo   context.CancelFunc
 	kept    chan struct{} // closes after letGo
+
+	epochs sync.Mutex // held while a stream's epoch is renewed
 
 	lastMu    sync.Mutex
 	lastReply map[uint64]string // by epoch: the reply subject of the last message acked or terminated
@@ -275,7 +278,32 @@ func (f *follower) bind() (jetstream.Consumer, *lane, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := f.checkSequences(ctx, stream, epoch, known); err != nil {
+		return nil, nil, err
+	}
 	return consumer, &lane{term: f.term, epoch: epoch, known: known}, nil
+}
+
+var errRepeats = errors.New("the stream has lost messages that it had confirmed, and repeats their sequences under a new epoch")
+
+// checkSequences renews the epoch of a stream that does not know sequences which are stored: NATS lost its newest
+// messages, most likely by a power cut, and what comes now must not be taken for them. Messages that were stored and not
+// acknowledged then are stored once more, unless their publisher numbered them.
+func (f *follower) checkSequences(ctx context.Context, stream jetstream.Stream, epoch, known uint64) error {
+	f.epochs.Lock() // one follower renews it, the others find it renewed
+	defer f.epochs.Unlock()
+	info, err := stream.Info(ctx) // after known was asked: other partitions go on
+	if err != nil {
+		return fmt.Errorf("look at stream: %w", err)
+	}
+	if known <= info.State.LastSeq {
+		return nil
+	}
+	if now, err := epochOf(info); err != nil || now != epoch {
+		return errors.Join(errRepeats, err)
+	}
+	f.log.Error(errRepeats.Error(), "stream", f.stream.Name, "stored", known, "last", info.State.LastSeq)
+	return errors.Join(errRepeats, renewEpoch(ctx, f.js, f.stream))
 }
 
 const consumerPrefix = "ingest-"
