@@ -18,6 +18,9 @@ var chaosConfig = chaos.Flags(flag.CommandLine)
 // What JetStream confirmed is stored once, whatever is killed, frozen, cut, filled or deleted meanwhile; the long run is
 // `make chaos`.
 func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -59,11 +59,11 @@ func (d *driver) over() bool {
 	return time.Now().After(d.ends) || killing && d.total >= d.config.Kills || d.w.t.Failed()
 }
 
-// fillBag mixes some eleven kills with six other faults, which take turns.
+// fillBag mixes some ten kills with six other faults, which take turns.
 func (d *driver) fillBag() []fault {
 	var bag []fault
 	for _, f := range d.faults {
-		copies := map[string]int{"ingester-kill": 4, "clickhouse-kill": 3, "nats-kill": 2, "two-ingesters-kill": 1}[f.kind]
+		copies := map[string]int{"ingester-kill": 3, "ingester-kill-unacked": 1, "clickhouse-kill": 3, "nats-kill": 2, "two-ingesters-kill": 1}[f.kind]
 		for range copies {
 			bag = append(bag, f)
 		}
@@ -123,13 +123,19 @@ func (d *driver) killed(what string) {
 	}
 }
 
-// aim waits for a moment at which an INSERT is under way, every other time, and some ms more.
-func (d *driver) aim() {
-	if d.rng.IntN(2) == 0 {
+// aim strikes at any moment, or, two times in three, at one at which an INSERT is under way: before its rows have
+// come, while they are being stored, or before the ingester has heard of it.
+func (d *driver) aim(strike func()) {
+	if d.rng.IntN(3) == 0 {
+		strike()
 		return
 	}
-	d.poll(2*time.Second, 2*time.Millisecond, d.w.inserting)
-	d.wait(0, 30*time.Millisecond)
+	lag := time.Duration(3+d.rng.IntN(25)) * time.Millisecond
+	d.w.toClickHouse.Delay(lag)
+	defer d.w.toClickHouse.Delay(0)
+	d.poll(2*time.Second, time.Millisecond, d.w.inserting)
+	d.wait(0, 3*lag)
+	strike()
 }
 
 // watch sees to it that somebody ingests.

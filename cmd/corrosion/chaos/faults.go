@@ -37,6 +37,7 @@ type fault struct {
 func allFaults() []fault {
 	return []fault{
 		{"ingester-kill", ingesters, true, false, (*driver).killIngester},
+		{"ingester-kill-unacked", everything, true, false, (*driver).killUnacked},
 		{"clickhouse-kill", clickhouse, true, false, (*driver).killClickHouse},
 		{"nats-kill", broker, true, true, (*driver).killNATS},
 
@@ -99,10 +100,24 @@ func (d *driver) somebody() int {
 
 func (d *driver) killIngester() func() {
 	slot := d.somebody()
-	d.aim()
+	d.aim(func() { d.killSlot(slot) })
+	return func() { d.w.start(slot) }
+}
+
+func (d *driver) killSlot(slot int) {
 	if d.w.kill(slot) {
 		d.killed("ingester")
 	}
+}
+
+// killUnacked kills an ingester that has stored rows and cannot say so.
+func (d *driver) killUnacked() func() {
+	slot := d.somebody()
+	d.w.toNATS.Cut()
+	d.poll(2*time.Second, time.Millisecond, d.w.inserting)
+	d.poll(2*time.Second, time.Millisecond, func() bool { return !d.w.inserting() })
+	d.killSlot(slot)
+	d.w.toNATS.Heal()
 	return func() { d.w.start(slot) }
 }
 
@@ -113,8 +128,7 @@ func (d *driver) restartIngester() func() {
 }
 
 func (d *driver) killClickHouse() func() {
-	d.aim()
-	d.w.clickhouse.Kill(d.w.t)
+	d.aim(func() { d.w.clickhouse.Kill(d.w.t) })
 	d.killed("clickhouse")
 	return d.startClickHouse
 }
@@ -165,8 +179,7 @@ func (d *driver) freeze() func() {
 		d.w.start(other) // there before
 		d.wait(200*time.Millisecond, time.Second)
 	}
-	d.aim()
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+	d.aim(func() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) })
 	if takeover {
 		d.w.start(other)
 	}
@@ -193,10 +206,7 @@ func (d *driver) secondKilled() func() {
 	d.w.start(1)
 	d.wait(time.Second, d.config.AckWait*2)
 	slot := d.rng.IntN(slots)
-	d.aim()
-	if d.w.kill(slot) {
-		d.killed("ingester")
-	}
+	d.aim(func() { d.killSlot(slot) })
 	return func() { d.w.start(1 - slot) }
 }
 

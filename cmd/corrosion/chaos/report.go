@@ -72,8 +72,8 @@ func (r *Report) String() string {
 	line("wrong", r.Wrong)
 	line("dead letters wanted", r.LettersWanted)
 	line("dead letters lost / doubled / wrong", fmt.Sprintf("%d / %d / %d", r.LettersLost, r.LettersDoubled, r.LettersWrong))
-	line("samples_hourly, hours off", fmt.Sprintf("%d of %d", r.RollupOff, r.RollupHours))
-	line("metrics_hourly, hours off", fmt.Sprintf("%d of %d", r.MetricsOff, r.MetricHours))
+	line("samples_hourly, hours off", fmt.Sprintf("%d of %d, %d of them too much", r.RollupOff, r.RollupHours, r.RollupOver))
+	line("metrics_hourly, hours off", fmt.Sprintf("%d of %d, %d of them too much", r.MetricsOff, r.MetricHours, r.MetricsOver))
 	line("other findings", len(r.Findings))
 	for _, finding := range r.Findings {
 		fmt.Fprintf(&text, "- %s\n", finding)

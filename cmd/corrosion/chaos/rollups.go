@@ -10,8 +10,8 @@ import (
 
 // hourSQL compares one rollup with GROUP BY over the rows: both sides give a key and a text of all values.
 const hourSQL = `
-SELECT count() AS hours, countIf(kept != counted) AS off,
-	arrayStringConcat(arraySlice(groupArrayIf(concat(key, ': kept ', kept, ' counted ', counted), kept != counted), 1, 10), '\n') AS examples
+SELECT count() AS hours, countIf(kept != counted) AS off, countIf(toUInt64OrZero(extract(kept, '^.(\\d+)')) > toUInt64OrZero(extract(counted, '^.(\\d+)'))) AS over,
+	arrayStringConcat(arraySlice(groupArrayIf(concat(key, ': kept ', substring(kept, 1, 60), ' counted ', substring(counted, 1, 60)), kept != counted), 1, 5), '\n') AS examples
 FROM (
 	SELECT key, anyIf(value, side = 'kept') AS kept, anyIf(value, side = 'counted') AS counted
 	FROM (
@@ -37,23 +37,23 @@ func (v *verifier) verifyRollups(ctx context.Context) error {
 	sql := fmt.Sprintf(hourSQL, "concat(toString(license_id), ' ', server_id, ' ', toString(toStartOfHour(ts)))", strings.Join(counted, ", "), "",
 		"license_id, server_id, toStartOfHour(ts)", "concat(toString(license_id), ' ', server_id, ' ', toString(hour))", strings.Join(kept, ", "),
 		"samples_hourly", "license_id, server_id, hour", "")
-	if err := v.compare(ctx, "samples_hourly", sql, &v.RollupHours, &v.RollupOff); err != nil {
+	if err := v.compare(ctx, "samples_hourly", sql, &v.RollupHours, &v.RollupOff, &v.RollupOver); err != nil {
 		return err
 	}
 	sql = fmt.Sprintf(hourSQL, "concat(toString(license_id), ' ', server_id, ' ', toString(toStartOfHour(ts)), ' ', name)",
 		"count(), sum(x), min(x), max(x), argMax(x, place)", "ARRAY JOIN mapKeys(metrics) AS name, mapValues(metrics) AS x",
 		"license_id, server_id, toStartOfHour(ts), name", "concat(toString(license_id), ' ', server_id, ' ', toString(hour), ' ', metric)",
 		"sum(count), sum(sum), min(min), max(max), argMaxMerge(last)", "metrics_hourly", "license_id, server_id, hour, metric", "name, x, ")
-	return v.compare(ctx, "metrics_hourly", sql, &v.MetricHours, &v.MetricsOff)
+	return v.compare(ctx, "metrics_hourly", sql, &v.MetricHours, &v.MetricsOff, &v.MetricsOver)
 }
 
-func (v *verifier) compare(ctx context.Context, table, sql string, hours, off *uint64) error {
+func (v *verifier) compare(ctx context.Context, table, sql string, hours, off, over *uint64) error {
 	var examples string
-	if err := v.w.conn.QueryRow(ctx, sql).Scan(hours, off, &examples); err != nil {
+	if err := v.w.conn.QueryRow(ctx, sql).Scan(hours, off, over, &examples); err != nil {
 		return fmt.Errorf("compare %s with its rows: %w", table, err)
 	}
 	if *off > 0 {
-		text := fmt.Sprintf("%s: %d of %d hours differ from their rows, e.g.\n%s", table, *off, *hours, examples)
+		text := fmt.Sprintf("%s: %d of %d hours differ from their rows, %d count too much, e.g. (first the samples, then each field's count, sum, min, max, last)\n%s", table, *off, *hours, *over, examples)
 		v.w.t.Log(text)
 		v.w.journal.write("rollup", text)
 	}

@@ -70,6 +70,9 @@ func newWorld(t testing.TB, c *Config, program Program, j *journal, dir string) 
 	if w.js, err = jetstream.New(w.nc); err != nil {
 		t.Fatal(err)
 	}
+	if others := w.nc.DiscoveredServers(); len(others) > 0 {
+		t.Fatalf("NATS tells its clients of %v: they would go round the proxy", others)
+	}
 	t.Cleanup(func() {
 		for slot := range w.ingesters {
 			w.kill(slot)
