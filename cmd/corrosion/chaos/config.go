@@ -22,6 +22,8 @@ type Config struct {
 	StrictRollup bool
 	// PublisherDedup wants a message that is published again, and a sample with the same boot and n, stored once.
 	PublisherDedup bool
+	// CrossRepeats repeats samples also by way of the other subject: of the license, and of the server.
+	CrossRepeats bool
 	// Results is a file that the table is appended to; empty: none.
 	Results string
 	// Dir keeps the journal and the ingesters' logs; empty: a directory that goes when the test passes.
@@ -49,6 +51,7 @@ func Flags(fs *flag.FlagSet) *Config {
 	fs.StringVar(&c.Faults, "chaos.faults", c.Faults, "all, clean, or kinds with commas between; -kind takes one away")
 	fs.BoolVar(&c.StrictRollup, "chaos.strict-rollup", c.StrictRollup, "fail for rollups that a killed ClickHouse left behind")
 	fs.BoolVar(&c.PublisherDedup, "chaos.publisher-dedup", c.PublisherDedup, "fail for publishers' repetitions that are stored")
+	fs.BoolVar(&c.CrossRepeats, "chaos.cross-repeats", c.CrossRepeats, "repeat samples also by way of the other subject")
 	fs.StringVar(&c.Results, "chaos.results", c.Results, "append the table to this file")
 	fs.StringVar(&c.Dir, "chaos.dir", c.Dir, "keep the journal and logs here")
 	fs.DurationVar(&c.AckWait, "chaos.ack-wait", c.AckWait, "the ingester's AckWait")

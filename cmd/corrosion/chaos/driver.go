@@ -146,6 +146,7 @@ func (d *driver) watch() {
 	if d.w.ingesters[0] == nil && d.w.ingesters[1] == nil {
 		d.w.start(0)
 	}
+	d.noteDeliveries()
 }
 
 // drainLimit is how long nothing may move while everything runs before that is a finding.
@@ -196,7 +197,8 @@ func (d *driver) noteDeliveries() {
 	})
 }
 
-// redelivered is about how many deliveries there were beyond the first: a killed NATS may forget some of its count.
+// redelivered is how many deliveries there were beyond the first, at least: consumers come and go with their owners, and
+// a killed NATS may forget some of its count.
 func (d *driver) redelivered() int64 {
 	var n int64
 	for _, deliveries := range d.delivered {

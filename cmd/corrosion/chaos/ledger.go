@@ -26,6 +26,8 @@ type ledger struct {
 	days    []time.Time // starts of hours that old samples lie in
 	servers []server
 
+	crossRepeats bool // samples are repeated by way of the other subject, too
+
 	mu       sync.Mutex // covers what follows
 	rng      *rand.Rand
 	samples  []record
@@ -53,6 +55,7 @@ type record struct {
 	want       uint8 // rows to be stored
 	bad        badKind
 	numberless bool // without boot and n
+	perServer  bool // published on its server's subject
 	repeated   bool // published again on purpose
 }
 
@@ -95,12 +98,14 @@ func (l *ledger) stranger() uuid.UUID {
 }
 
 // add notes a new sample of a server and gives its number. mu is held.
-func (l *ledger) add(msg uint32, serverIndex int, ts int64) uint32 {
+func (l *ledger) add(d *draft, serverIndex int, ts int64) uint32 {
 	s := &l.servers[serverIndex]
 	if l.rng.IntN(2000) == 0 { // the game server restarts
 		s.boot, s.n = s.boot+1, 0
 	}
-	l.samples = append(l.samples, record{ts: ts, n: s.n, msg: msg, server: uint16(serverIndex), boot: s.boot, want: 1})
+	l.samples = append(l.samples, record{
+		ts: ts, n: s.n, msg: d.number, server: uint16(serverIndex), boot: s.boot, want: 1, perServer: d.perServer,
+	})
 	s.n++
 	return uint32(len(l.samples) - 1)
 }
@@ -115,16 +120,19 @@ func (l *ledger) remember(id uint32) {
 	l.oldest = (l.oldest + 1) % recentSamples
 }
 
-// repeat looks for a sample of the server, or of any server of its license, to publish again. mu is held.
-func (l *ledger) repeat(serverIndex int, anyServer bool) (id uint32, ok bool) {
+// repeat looks for a sample to publish again, of the server or, on the license's subject, of any of the license's.
+// mu is held.
+func (l *ledger) repeat(serverIndex int, perServer bool) (id uint32, ok bool) {
 	for range 30 {
 		if len(l.recent) == 0 {
 			return 0, false
 		}
 		id := l.recent[l.rng.IntN(len(l.recent))]
 		r := &l.samples[id]
-		same := int(r.server) == serverIndex
-		if same || anyServer && l.servers[r.server].license == l.servers[serverIndex].license {
+		if r.perServer != perServer && !l.crossRepeats {
+			continue
+		}
+		if int(r.server) == serverIndex || !perServer && l.servers[r.server].license == l.servers[serverIndex].license {
 			r.repeated = true
 			return id, true
 		}

@@ -139,12 +139,12 @@ func (l *ledger) fill(d *draft, count int) {
 			serverIndex = d.server/serversPerLicense*serversPerLicense + l.rng.IntN(serversPerLicense)
 		}
 		if d.spoilt == whole && l.rng.IntN(40) == 0 {
-			if id, ok := l.repeat(serverIndex, !d.perServer); ok {
+			if id, ok := l.repeat(serverIndex, d.perServer); ok {
 				d.ids = append(d.ids, id)
 				continue
 			}
 		}
-		id := l.add(d.number, serverIndex, moment())
+		id := l.add(d, serverIndex, moment())
 		r := &l.samples[id]
 		d.ids = append(d.ids, id)
 		r.numberless = l.rng.IntN(5) == 0

@@ -63,7 +63,7 @@ func (r *Report) String() string {
 	line("all faults", list(r.Struck))
 	line("messages confirmed", r.Messages)
 	line("attempts refused / unanswered", fmt.Sprintf("%d / %d", r.Refused, r.Unanswered))
-	line("redelivered, about", r.Redelivered)
+	line("redelivered, at least", r.Redelivered)
 	line("samples to be stored", r.Samples)
 	line("rows stored", r.Rows)
 	line("lost", r.Lost)

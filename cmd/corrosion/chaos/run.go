@@ -32,6 +32,7 @@ func Run(t *testing.T, c Config, program Program) {
 	})
 	w := newWorld(t, &c, program, j, dir)
 	l := newLedger(c.Seed, time.Now().UTC().Truncate(time.Second))
+	l.crossRepeats = c.CrossRepeats
 	if err := w.admit(l); err != nil {
 		t.Fatal(err)
 	}

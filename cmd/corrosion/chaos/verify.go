@@ -87,10 +87,25 @@ func (v *verifier) verifySamples(ctx context.Context) error {
 				*count++
 				continue
 			}
-			v.tell(kind, count, func() string { return fmt.Sprintf("stored %d times, want %d: %s", stored, r.want, v.story(uint32(id))) })
+			v.tell(kind, count, func() string { return fmt.Sprintf("stored %d times, want %d%s: %s", stored, r.want, v.places(ctx, id), v.story(uint32(id))) })
 		}
 	}
 	return nil
+}
+
+// places tells by which messages a sample came that is stored too often.
+func (v *verifier) places(ctx context.Context, id int) string {
+	if v.examples["REPEAT"]+v.examples["RETRY"] > maxExamples {
+		return ""
+	}
+	var places string
+	err := v.w.conn.QueryRow(ctx, `
+		SELECT arrayStringConcat(arraySort(groupArray(concat(toString(received_at), ' epoch ', toString(epoch), ' seq ', toString(seq), ' idx ', toString(idx)))), ', ')
+		FROM corrosion.samples WHERE metrics['chaos'] = ?`, float64(id)).Scan(&places)
+	if err != nil {
+		return ", by messages that could not be asked for"
+	}
+	return ", by " + places
 }
 
 // double is one identity that is stored more than once.
