@@ -87,7 +87,9 @@ func (v *verifier) verifySamples(ctx context.Context) error {
 				*count++
 				continue
 			}
-			v.tell(kind, count, func() string { return fmt.Sprintf("stored %d times, want %d%s: %s", stored, r.want, v.places(ctx, id), v.story(uint32(id))) })
+			v.tell(kind, count, func() string {
+				return fmt.Sprintf("stored %d times, want %d%s: %s", stored, r.want, v.places(ctx, id), v.story(uint32(id)))
+			})
 		}
 	}
 	return nil
