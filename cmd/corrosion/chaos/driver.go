@@ -90,7 +90,7 @@ func (d *driver) strike(bag []fault) (rest []fault) {
 	first, rest := bag[0], bag[1:]
 	d.wait(100*time.Millisecond, 1200*time.Millisecond)
 	heal := d.begin(first)
-	if len(rest) > 0 && d.rng.IntN(4) == 0 && first.target != everything && rest[0].target != everything && first.target != rest[0].target {
+	if len(rest) > 0 && d.rng.IntN(3) == 0 && first.target != everything && rest[0].target != everything && first.target != rest[0].target {
 		d.wait(0, 500*time.Millisecond)
 		healSecond := d.begin(rest[0])
 		rest = rest[1:]
