@@ -13,6 +13,11 @@ type receipt struct {
 	reply      string
 	epoch, seq uint64
 	storedAt   int64 // ms: when JetStream stored the message
+	lane       *lane // that the message came by; nil in tests
+	first      int   // row of the batch, and how many
+	rows       int
+	// doubtful says that another run may have stored some of the message.
+	doubtful bool
 	// poison is why the message as a whole was unreadable; such a message is terminated instead of acknowledged.
 	poison string
 }
@@ -24,6 +29,7 @@ type batch struct {
 	oldest   int64  // ms: when JetStream stored the oldest message; 0 where empty
 	receipts []receipt
 	letters  []letter
+	expelled []receipt // dropped with their rows, for their partition was lost
 	since    time.Time // when the first message came
 
 	rows  int
@@ -115,6 +121,7 @@ func (b *batch) Reset() {
 	b.rows, b.bytes = 0, 0
 	clear(b.receipts) // lets go of the reply subjects
 	clear(b.letters)
-	b.receipts, b.letters = b.receipts[:0], b.letters[:0]
+	clear(b.expelled)
+	b.receipts, b.letters, b.expelled = b.receipts[:0], b.letters[:0], b.expelled[:0]
 	b.id, b.since, b.oldest, b.attempt = "", time.Time{}, 0, attempt{}
 }

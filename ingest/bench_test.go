@@ -49,7 +49,7 @@ func BenchmarkInsert(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer i.close()
-				i.query = insertInto(into) + " VALUES"
+				i.fence = newInsertFence(into)
 				batch := benchBatch(rows)
 				b.ReportAllocs()
 				for n := 0; b.Loop(); n++ {
@@ -202,12 +202,12 @@ func benchmarkPull(b *testing.B, messages, per int) {
 		license := r.licenses.add()
 		r.stop()
 		r.backlog(license, messages, per)
-		status := newStatus(time.Minute, nil, time.Now)
+		status := newStatus(time.Minute, time.Now)
 		js, err := jetstream.New(r.nc)
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := newPuller(r.nc, js, r.config, status, testLogger(b))
+		p := newPuller(r.nc, js, r.config, status, testLogger(b), testLedger(b, r.config.ClickHouseURL))
 		b.StartTimer()
 		p.start()
 		for range messages {
@@ -220,6 +220,9 @@ func benchmarkPull(b *testing.B, messages, per int) {
 		b.StopTimer()
 		p.stop()
 		p.abandon()
+		if err := p.release(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(messages*per*b.N)/b.Elapsed().Seconds(), "samples/s")
@@ -235,6 +238,7 @@ func (r *rig) backlog(license uuid.UUID, messages, per int) {
 		for i := range samples {
 			samples[i] = testSample(n*per + i)
 			samples[i].TS = now - int64(n%1000)
+			samples[i].SetUint(schema.N, uint64(n*per+i))
 		}
 		if body = wire.AppendJSON(nil, &samples[0]); per > 1 {
 			body = wire.AppendArray(nil, samples)

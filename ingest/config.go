@@ -17,9 +17,11 @@ type Config struct {
 	Compression string
 
 	Streams StreamsConfig
-	Pull    PullConfig
-	Batch   BatchConfig
-	Retry   RetryConfig
+	// Partitions says how several ingesters share the streams.
+	Partitions PartitionsConfig
+	Pull       PullConfig
+	Batch      BatchConfig
+	Retry      RetryConfig
 
 	// InsertTimeout bounds one INSERT, from the first byte to the server's answer.
 	InsertTimeout time.Duration
@@ -40,13 +42,25 @@ type StreamsConfig struct {
 	Replicas int
 }
 
+// PartitionsConfig says how the streams are split, and when an ingester takes over from another. Count and Takeover must
+// be the same for all ingesters of one NATS.
+type PartitionsConfig struct {
+	// Count is in how many partitions each stream is split by license and, where the subject has one, server.
+	Count int
+	// Own bounds the partitions that this ingester takes; 0: all that are free.
+	Own int
+	// Takeover is after how long a partition whose owner is silent is taken by another. An owner that cannot renew its
+	// lease stops inserting a fifth earlier.
+	Takeover time.Duration
+}
+
 // PullConfig sizes the consumers.
 type PullConfig struct {
 	// AckWait is how long JetStream waits for an ack before it delivers again. Held messages are renewed at a third.
 	AckWait time.Duration
-	// MaxAckPending bounds the messages of one stream that are delivered and not acknowledged.
+	// MaxAckPending bounds the messages of one stream and partition that are delivered and not acknowledged.
 	MaxAckPending int
-	// Messages and Bytes bound one stream's pull requests, and with them what waits in memory before decoding.
+	// Messages and Bytes bound one stream's and partition's pull requests, and with them what waits in memory before decoding.
 	Messages, Bytes int
 }
 
@@ -76,15 +90,20 @@ func DefaultConfig() Config {
 			DeadMaxAge:   30 * 24 * time.Hour,
 			Replicas:     1,
 		},
+		Partitions: PartitionsConfig{
+			Count: 4,
+			// Five renewals, one a second; shorter would turn a busy machine's pauses into takeovers.
+			Takeover: 5 * time.Second,
+		},
 		Pull: PullConfig{
 			// Longer than any healthy INSERT, so that renewing is rare; also what a killed ingester costs in delay.
 			AckWait: 30 * time.Second,
 			// Two batches of single-sample messages and the pull buffer, with room: 2 * 100,000 + 4,096.
 			MaxAckPending: 300_000,
-			// 4,096 messages hide 8 ms of round trip at 500,000 messages/s; with two streams 2 * 16 MiB wait in memory.
-			// The client drops what exceeds 64 MiB a subscription, so Bytes stays well below.
+			// 4,096 messages hide 8 ms of round trip at 500,000 messages/s; with two streams of four partitions and the
+			// rest 10 * 8 MiB wait in memory at most. The client drops what exceeds 64 MiB a subscription.
 			Messages: 4096,
-			Bytes:    16 << 20,
+			Bytes:    8 << 20,
 		},
 		Batch: BatchConfig{
 			// At 100,000 rows an INSERT with views runs at four fifths of the best rate; rows without custom metrics
@@ -117,6 +136,9 @@ func (c *Config) Validate() error {
 	check(c.Streams.DeadMaxBytes >= 1<<20, "Streams.DeadMaxBytes", "want at least 1 MiB", c.Streams.DeadMaxBytes)
 	check(c.Streams.DeadMaxAge >= time.Hour, "Streams.DeadMaxAge", "want at least 1h", c.Streams.DeadMaxAge)
 	check(c.Streams.Replicas >= 1 && c.Streams.Replicas <= 5, "Streams.Replicas", "want 1 to 5", c.Streams.Replicas)
+	check(c.Partitions.Count >= 1 && c.Partitions.Count <= maxPartitions, "Partitions.Count", "want 1 to 64", c.Partitions.Count)
+	check(c.Partitions.Own >= 0, "Partitions.Own", "want 0 or more", c.Partitions.Own)
+	check(c.Partitions.Takeover >= time.Second, "Partitions.Takeover", "want at least 1s", c.Partitions.Takeover)
 	check(c.Pull.AckWait >= time.Second, "Pull.AckWait", "want at least 1s", c.Pull.AckWait)
 	check(c.Pull.Messages >= 1, "Pull.Messages", "want at least 1", c.Pull.Messages)
 	check(c.Pull.Bytes >= schema.MaxMessageBytes && c.Pull.Bytes <= 48<<20, "Pull.Bytes", "want 8 MiB to 48 MiB", c.Pull.Bytes)

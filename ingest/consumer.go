@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ type message struct {
 	receipt
 	subject   string
 	encoding  string // Content-Encoding
+	id        string // Nats-Msg-Id
 	data      []byte
 	delivered uint64 // 1 at the first delivery
 }
@@ -35,13 +38,16 @@ const heartbeat = 2 * time.Second
 // requestTimeout bounds one request to JetStream's API.
 const requestTimeout = 5 * time.Second
 
-// puller is the source of the pipeline: one durable pull consumer a stream, all giving into one channel.
+// puller is the source of the pipeline: one durable pull consumer a stream and partition that it owns, all giving into
+// one channel.
 type puller struct {
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	config Config
-	status *status
-	log    *slog.Logger
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	config   Config
+	status   *status
+	log      *slog.Logger
+	instance string
+	ledger   *ledger
 
 	say     answers
 	out     chan message
@@ -50,28 +56,31 @@ type puller struct {
 	hard    context.Context // ends: give up what was pulled and not taken
 	dropNow context.CancelFunc
 	loops   sync.WaitGroup
+	keeper  *keeper         // of keep
+	hold    context.Context // ends: renew no lease any more
+	letGo   context.CancelFunc
+	kept    chan struct{} // closes after letGo
 
 	lastMu    sync.Mutex
 	lastReply map[uint64]string // by epoch: the reply subject of the last message acked or terminated
 }
 
-func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger) *puller {
+func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger, l *ledger) *puller {
 	p := &puller{
-		nc: nc, js: js, config: c, status: s, log: log,
+		nc: nc, js: js, config: c, status: s, log: log, instance: l.instance, ledger: l,
 		say: answers{ack: []byte("+ACK"), progress: []byte("+WPI"), nak: []byte("-NAK")},
-		out: make(chan message, 1024), lastReply: map[uint64]string{},
+		out: make(chan message, 1024), lastReply: map[uint64]string{}, kept: make(chan struct{}),
 	}
 	p.hard, p.dropNow = context.WithCancel(context.Background())
 	p.soft, p.stopNow = context.WithCancel(p.hard)
+	p.hold, p.letGo = context.WithCancel(context.Background())
 	return p
 }
 
-// start begins to pull. The channel closes after stop, once everything pulled has been taken.
+// start begins to take partitions and to pull. The channel closes after stop, once everything pulled has been taken.
 func (p *puller) start() {
-	for _, stream := range statsStreams(p.config.Streams) {
-		f := &follower{puller: p, stream: stream, trouble: incident{log: p.log, what: "pull from " + stream.Name, now: time.Now}}
-		p.loops.Go(f.run)
-	}
+	p.loops.Add(1) // until keep takes no more partitions
+	go p.keep()
 	go func() { // ends with the followers
 		p.loops.Wait()
 		close(p.out)
@@ -131,34 +140,50 @@ func (p *puller) connected() bool { return p.nc.IsConnected() }
 
 var errNotConnected = errors.New("not connected to NATS")
 
-// follower keeps one stream's consumer alive for as long as the puller pulls.
+// lane is the way of messages of one stream's incarnation and one partition through one consumer.
+type lane struct {
+	term  *term
+	epoch uint64
+	// known is the highest sequence that earlier owners may have stored.
+	known uint64
+}
+
+// lost tells whether the partition is another's by now.
+func (l *lane) lost() bool { return l != nil && l.term.lost() }
+
+// follower keeps one stream's consumer of one partition alive for as long as the term lasts and the puller pulls.
 type follower struct {
 	*puller
 	stream  jetstream.StreamConfig
+	term    *term
+	name    string // for people
 	trouble incident
 }
 
 func (f *follower) run() {
 	again := backoff{RetryConfig: f.config.Retry}
-	for f.soft.Err() == nil {
+	for f.term.ctx.Err() == nil {
 		err := f.follow(func() { again.reset(); f.trouble.over() })
-		if f.soft.Err() != nil {
-			return
+		if f.term.ctx.Err() != nil {
+			break
 		}
-		f.status.consumerAway(f.stream.Name, err)
+		f.status.consumerAway(f.name, err)
 		f.trouble.again(err)
-		again.wait(f.soft, err)
+		again.wait(f.term.ctx, err)
+	}
+	if f.term.lost() {
+		f.status.consumerGone(f.name)
 	}
 }
 
 // follow pulls until the consumer is lost or pulling ends. well is called whenever the consumer is known to be there.
 func (f *follower) follow(well func()) error {
-	consumer, epoch, err := f.bind()
+	consumer, lane, err := f.bind()
 	if err != nil {
 		return err
 	}
 	lost := make(chan error, 1)
-	consuming, err := consumer.Consume(func(m jetstream.Msg) { f.give(epoch, m) },
+	consuming, err := consumer.Consume(func(m jetstream.Msg) { f.give(lane, m) },
 		jetstream.PullMaxMessagesWithBytesLimit(f.config.Pull.Messages, f.config.Pull.Bytes),
 		jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
@@ -182,22 +207,26 @@ func (f *follower) follow(well func()) error {
 	return f.watch(consumer, lost, well)
 }
 
-// watch looks after a bound consumer until it is lost or pulling ends.
+// watch looks after a bound consumer until it is lost or pulling ends. A NATS server that was away may have forgotten
+// acks: the consumer is bound anew, which asks what is stored.
 func (f *follower) watch(consumer jetstream.Consumer, lost <-chan error, well func()) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
+	reconnects := f.nc.Stats().Reconnects
 	for {
 		switch err := f.check(consumer); {
+		case err == nil && f.nc.Stats().Reconnects != reconnects:
+			return errReconnected
 		case err == nil:
 			well()
 		case f.nc.IsConnected() || f.nc.IsClosed():
 			return err
 		default: // the connection comes back by itself, and the consumer with it
-			f.status.consumerAway(f.stream.Name, err)
+			f.status.consumerAway(f.name, err)
 			f.trouble.again(err)
 		}
 		select {
-		case <-f.soft.Done():
+		case <-f.term.ctx.Done():
 			return nil
 		case <-tick.C:
 		case err := <-lost:
@@ -208,27 +237,82 @@ func (f *follower) watch(consumer jetstream.Consumer, lost <-chan error, well fu
 	}
 }
 
-// bind makes the stream and its consumer what the settings say. The consumer's name carries the epoch: a late ack for
-// a stream that has been deleted and made anew must not acknowledge another message of the same sequence.
-func (f *follower) bind() (jetstream.Consumer, uint64, error) {
-	ctx, cancel := context.WithTimeout(f.soft, requestTimeout)
+var errReconnected = errors.New("connected to NATS again")
+
+// bind makes the stream and its consumer what the settings say, and asks how far earlier owners got. The consumer's name
+// carries the epoch and the term: a late ack for a stream that has been made anew, or of an earlier owner, must not
+// acknowledge a message, and what an earlier owner had pulled is delivered at once.
+func (f *follower) bind() (jetstream.Consumer, *lane, error) {
+	ctx, cancel := context.WithTimeout(f.term.ctx, requestTimeout)
 	defer cancel()
-	epoch, err := ensureStream(ctx, f.js, f.stream)
+	epoch, stream, err := ensureStream(ctx, f.js, f.stream)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	consumer, err := f.js.CreateOrUpdateConsumer(ctx, f.stream.Name, jetstream.ConsumerConfig{
-		Durable:       "ingest-" + strconv.FormatUint(epoch, 36),
+	name := consumerName(epoch, f.term)
+	if err := f.sweep(ctx, stream, name); err != nil {
+		return nil, nil, err
+	}
+	config := jetstream.ConsumerConfig{
+		Durable:       name,
 		Description:   "Carries samples into ClickHouse",
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       f.config.Pull.AckWait,
 		MaxAckPending: f.config.Pull.MaxAckPending,
 		MaxDeliver:    -1,
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("set up consumer: %w", err)
 	}
-	return consumer, epoch, nil
+	if filters := partitionFilters(f.term.partition, f.config.Partitions.Count); len(filters) == 1 {
+		config.FilterSubject = filters[0]
+	} else {
+		config.FilterSubjects = filters
+	}
+	consumer, err := f.js.CreateOrUpdateConsumer(ctx, f.stream.Name, config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up consumer: %w", err)
+	}
+	known, err := f.ledger.highest(ctx, epoch, stream.CachedInfo().State.FirstSeq)
+	if err != nil {
+		return nil, nil, err
+	}
+	return consumer, &lane{term: f.term, epoch: epoch, known: known}, nil
+}
+
+const consumerPrefix = "ingest-"
+
+// consumerName is ingest-<epoch>-<partition>-<term>.
+func consumerName(epoch uint64, t *term) string {
+	return consumerPrefix + strconv.FormatUint(epoch, 36) + "-" + t.partition + "-" + strconv.FormatUint(t.revision, 36)
+}
+
+// sweep deletes consumers that earlier terms, settings or versions left, and that would keep ours from being made.
+func (f *follower) sweep(ctx context.Context, stream jetstream.Stream, own string) error {
+	names := stream.ConsumerNames(ctx)
+	var old []string
+	for name := range names.Name() {
+		if name != own && f.replaces(name) {
+			old = append(old, name)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("list consumers: %w", err)
+	}
+	for _, name := range old {
+		if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("delete consumer %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// replaces tells whether a consumer is of this partition, or of none of the present settings.
+func (f *follower) replaces(name string) bool {
+	rest, ours := strings.CutPrefix(name, consumerPrefix)
+	if !ours {
+		return false
+	}
+	words := strings.Split(rest, "-")
+	return len(words) != 3 || words[1] == f.term.partition ||
+		!slices.Contains(partitionNames(f.config.Partitions.Count), words[1])
 }
 
 // check reads how far the consumer is behind; an error means that it is gone or cannot be asked.
@@ -236,33 +320,46 @@ func (f *follower) check(consumer jetstream.Consumer) error {
 	if !f.nc.IsConnected() {
 		return errNotConnected
 	}
-	ctx, cancel := context.WithTimeout(f.soft, requestTimeout)
+	ctx, cancel := context.WithTimeout(f.term.ctx, requestTimeout)
 	defer cancel()
 	info, err := consumer.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("look at consumer: %w", err)
 	}
-	f.status.consumerSeen(f.stream.Name, info.NumPending, info.NumAckPending)
+	f.status.consumerSeen(f.name, info.NumPending, info.NumAckPending)
 	return nil
 }
 
 // give hands a message on; it blocks while the pipeline is full, and so does pulling.
-func (f *follower) give(epoch uint64, m jetstream.Msg) {
+func (f *follower) give(l *lane, m jetstream.Msg) {
 	meta, err := m.Metadata()
 	if err != nil {
 		f.log.Error("message without a JetStream reply subject", "stream", f.stream.Name, "error", err)
 		return
 	}
+	seq := meta.Sequence.Stream
 	given := message{
-		receipt: receipt{reply: m.Reply(), epoch: epoch, seq: meta.Sequence.Stream, storedAt: meta.Timestamp.UnixMilli()},
-		subject: m.Subject(), data: m.Data(), delivered: meta.NumDelivered,
+		receipt: receipt{
+			reply: m.Reply(), epoch: l.epoch, seq: seq, storedAt: meta.Timestamp.UnixMilli(),
+			lane: l, doubtful: seq <= l.known || meta.NumDelivered > 1,
+		},
+		subject: publishedSubject(m.Subject()), data: m.Data(), delivered: meta.NumDelivered,
 	}
 	if h := m.Headers(); len(h) > 0 {
-		given.encoding = h.Get("Content-Encoding")
+		given.encoding, given.id = h.Get("Content-Encoding"), h.Get(jetstream.MsgIDHeader)
 	}
 	select {
 	case f.out <- given:
 	case <-f.hard.Done():
 		_ = f.delay(&given.receipt)
+	case <-f.term.ctx.Done():
+		if f.term.lost() {
+			return
+		}
+		select { // pulling ends; what was pulled is still taken
+		case f.out <- given:
+		case <-f.hard.Done():
+			_ = f.delay(&given.receipt)
+		}
 	}
 }

@@ -42,6 +42,7 @@ type letter struct {
 	idx      int
 	body     []byte
 	buried   bool // confirmed by JetStream
+	lane     *lane
 }
 
 // graveyard publishes dead letters. It is not safe for concurrent use.
@@ -89,7 +90,7 @@ func (g *graveyard) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if _, err := ensureStream(ctx, g.js, g.config); err != nil {
+	if _, _, err := ensureStream(ctx, g.js, g.config); err != nil {
 		return err
 	}
 	g.ready = true

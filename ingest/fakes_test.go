@@ -35,12 +35,13 @@ type fakeSource struct {
 	renewed    int
 }
 
-func (s *fakeSource) start()                       {}
-func (s *fakeSource) messages() <-chan message     { return s.out }
-func (s *fakeSource) stop()                        { close(s.out) }
-func (s *fakeSource) abandon()                     {}
-func (s *fakeSource) settle(context.Context) error { return nil }
-func (s *fakeSource) connected() bool              { return true }
+func (s *fakeSource) start()                        {}
+func (s *fakeSource) messages() <-chan message      { return s.out }
+func (s *fakeSource) stop()                         { close(s.out) }
+func (s *fakeSource) abandon()                      {}
+func (s *fakeSource) settle(context.Context) error  { return nil }
+func (s *fakeSource) connected() bool               { return true }
+func (s *fakeSource) release(context.Context) error { return nil }
 
 func (s *fakeSource) note(f func()) error {
 	s.Lock()
@@ -148,7 +149,7 @@ func inBubble(t *testing.T, change func(*Config), test func(*bench)) {
 		s := testSample(1)
 		s.TS = time.Now().UnixMilli()
 		b.body = wire.AppendJSON(nil, &s)
-		status := newStatus(c.StuckAfter, nil, time.Now)
+		status := newStatus(c.StuckAfter, time.Now)
 		b.pipeline = &pipeline{
 			config: c, source: b.from, store: b.to, graves: b.graves, licenses: b.who, status: status, metrics: newMetrics(status),
 			now: time.Now, log: slog.New(slog.DiscardHandler), abort: b.abort,

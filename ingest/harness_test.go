@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ type rig struct {
 	ingester *Ingester
 	config   Config
 	stop     func()
+	counter  atomic.Uint64 // n of the samples that publishMany sends
 }
 
 // rigOptions says what a rig stands on; zero values are fresh servers of its own.
@@ -70,6 +72,7 @@ type rigOptions struct {
 	nats       *localtest.NATSServer
 	clickhouse string // URL that the ingester uses
 	query      string // URL that the test asks; same server
+	licenses   *someLicenses
 	change     func(*Config)
 }
 
@@ -86,6 +89,9 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		o.query = o.clickhouse
 	}
 	r := &rig{t: t, licenses: &someLicenses{known: map[uuid.UUID]bool{}}, registry: prometheus.NewRegistry(), ch: schematest.Connect(t, o.query)}
+	if o.licenses != nil {
+		r.licenses = o.licenses
+	}
 	r.config = DefaultConfig()
 	r.config.NATSURL, r.config.ClickHouseURL = o.nats.URL(), o.clickhouse
 	r.config.Streams.MaxBytes = 1 << 30

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,9 +28,10 @@ type status struct {
 	now        func() time.Time
 	stuckAfter time.Duration
 
-	mu        sync.Mutex // covers what follows
-	consumers map[string]consumerState
-	store     error // of the last try; nil where it worked
+	mu        sync.Mutex               // covers what follows
+	consumers map[string]consumerState // by stream and partition
+	leases    error                    // of the last round; nil where it worked
+	store     error                    // of the last try; nil where it worked
 	graves    error
 	licenses  error
 	parked    int
@@ -45,12 +47,8 @@ type consumerState struct {
 	ackPending int    // delivered, not acknowledged
 }
 
-func newStatus(stuckAfter time.Duration, streams []string, now func() time.Time) *status {
-	s := &status{now: now, stuckAfter: stuckAfter, consumers: map[string]consumerState{}, progress: now()}
-	for _, stream := range streams {
-		s.consumers[stream] = consumerState{away: errStarting}
-	}
-	return s
+func newStatus(stuckAfter time.Duration, now func() time.Time) *status {
+	return &status{now: now, stuckAfter: stuckAfter, consumers: map[string]consumerState{}, progress: now()}
 }
 
 func (s *status) change(f func()) {
@@ -74,6 +72,10 @@ func (s *status) consumerSeen(stream string, pending uint64, ackPending int) {
 	})
 }
 
+// consumerGone forgets a consumer whose partition is another's.
+func (s *status) consumerGone(stream string) { s.change(func() { delete(s.consumers, stream) }) }
+
+func (s *status) leasesAway(err error)   { s.change(func() { s.leases = err }) }
 func (s *status) storeAway(err error)    { s.change(func() { s.store = err }) }
 func (s *status) gravesAway(err error)   { s.change(func() { s.graves = err }) }
 func (s *status) licensesAway(err error) { s.change(func() { s.licenses = err }) }
@@ -117,10 +119,17 @@ func (s *status) health() Health {
 		text := fmt.Sprintf(format, args...)
 		reasons = append(reasons, headerText(text, maxReason))
 	}
+	away := map[string][]string{} // by error: most often all have the same
 	for _, stream := range slices.Sorted(maps.Keys(s.consumers)) {
 		if err := s.consumers[stream].away; err != nil {
-			add("consumer of %s is away: %v", stream, err)
+			away[err.Error()] = append(away[err.Error()], stream)
 		}
+	}
+	for _, err := range slices.Sorted(maps.Keys(away)) {
+		add("consumer of %s is away: %s", strings.Join(away[err], ", "), err)
+	}
+	if s.leases != nil {
+		add("partitions cannot be kept: %v", s.leases)
 	}
 	if s.store != nil {
 		add("ClickHouse does not take samples: %v", s.store)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -113,11 +114,13 @@ func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
 	if err != nil {
 		return fmt.Errorf("ingest: %w", err)
 	}
-	var streams []string
-	for _, s := range statsStreams(c.Streams) {
-		streams = append(streams, s.Name)
+	instance := uuid.NewString()
+	link, err := newLink(&c)
+	if err != nil {
+		return err
 	}
-	i.status = newStatus(c.StuckAfter, streams, d.Now)
+	i.status = newStatus(c.StuckAfter, d.Now)
+	i.status.leasesAway(errStarting)
 	i.metrics = newMetrics(i.status)
 	if i.registerer != nil {
 		if err := i.metrics.register(i.registerer); err != nil {
@@ -126,7 +129,8 @@ func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
 		}
 	}
 	i.pipeline = &pipeline{
-		config: c, source: newPuller(d.NATS, js, c, i.status, d.Logger), store: inserts, graves: graves,
+		config: c, instance: instance,
+		source: newPuller(d.NATS, js, c, i.status, d.Logger, &ledger{link: link, instance: instance}), store: inserts, graves: graves,
 		licenses: d.Licenses, status: i.status, metrics: i.metrics, now: d.Now, log: d.Logger, abort: i.abort,
 	}
 	return nil

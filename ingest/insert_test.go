@@ -41,14 +41,28 @@ func testInserter(t *testing.T, url, compression string) *inserter {
 	return i
 }
 
+func testLedger(t testing.TB, url string) *ledger {
+	t.Helper()
+	c := DefaultConfig()
+	c.ClickHouseURL = url
+	link, err := newLink(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &ledger{link: link, instance: uuid.NewString()}
+	t.Cleanup(l.close)
+	return l
+}
+
 // licensedBatch is rows of one license.
 func licensedBatch(license uuid.UUID, rows int) *batch {
 	b := newBatch()
 	b.id = uuid.NewString()
 	for n := range rows {
 		s := testSample(n)
-		s.License, s.TS, s.Seq, s.Idx = license, time.Now().UnixMilli(), uint64(n), 0
+		s.License, s.TS, s.Epoch, s.Seq, s.Idx = license, time.Now().UnixMilli(), uint64(license.ID()), uint64(n)+1, 0
 		b.Append(&s)
+		b.owe(receipt{epoch: s.Epoch, seq: s.Seq, first: n, rows: 1}, time.Now())
 	}
 	return b
 }
@@ -129,11 +143,11 @@ func TestInsertErrorsAreClassified(t *testing.T) {
 	url := schematest.ClickHouseURL(t)
 	i := testInserter(t, url, "none")
 	b := licensedBatch(uuid.New(), 1)
-	i.query = "INSERT INTO corrosion.samples (no_such_column) VALUES"
+	i.fence = insertFence{"INSERT INTO corrosion.samples (no_such_column) SELECT 1 WHERE 0 > ", ""}
 	if err := i.insert(t.Context(), b); !errors.Is(err, errRefused) {
 		t.Errorf("a missing column gives %v, want a refusal", err)
 	}
-	i.query = "INSERT INTO corrosion.no_such_table (a) VALUES"
+	i.fence = insertFence{"INSERT INTO corrosion.no_such_table (a) SELECT 1 WHERE 0 > ", ""}
 	if err := i.insert(t.Context(), b); err == nil || errors.Is(err, errRefused) {
 		t.Errorf("a missing table gives %v, want an error that passes: migrations may come", err)
 	}

@@ -22,6 +22,8 @@ type metrics struct {
 	messages    prometheus.Counter
 	redelivered prometheus.Counter
 	repeated    prometheus.Counter
+	skipped     prometheus.Counter
+	duplicates  *prometheus.CounterVec
 	ignored     prometheus.Counter
 	rejected    *prometheus.CounterVec
 	letters     *prometheus.CounterVec
@@ -41,6 +43,8 @@ func newMetrics(s *status) *metrics {
 	m.messages = m.counter("messages_total", "Messages taken from JetStream, deliveries of the same one counted once each.")
 	m.redelivered = m.counter("messages_redelivered_total", "Messages that JetStream delivered again.")
 	m.repeated = m.counter("messages_repeated_total", "Messages delivered again that this process holds or has stored, not stored again.")
+	m.skipped = m.counter("samples_skipped_total", "Samples delivered again that ClickHouse had stored already, not stored again.")
+	m.duplicates = m.counterVec("duplicates_total", "What publishers sent twice and is not stored again, by kind: samples (server, boot and n) and messages (Nats-Msg-Id).", "kind")
 	m.ignored = m.counter("ignored_fields_total", "Unknown fields that are not numbers, left out of stored samples.")
 	m.rejected = m.counterVec("samples_rejected_total", "Samples (or whole messages) that could not be stored, by reason.", "reason")
 	m.letters = m.counterVec("dead_letters_total", "Dead letters that JetStream has confirmed, by reason.", "reason")

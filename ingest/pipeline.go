@@ -30,6 +30,8 @@ type source interface {
 	// settle waits until the answers have left.
 	settle(context.Context) error
 	connected() bool
+	// release gives up what is owned, so that another ingester need not wait.
+	release(context.Context) error
 }
 
 // store keeps a batch's rows; after an error it is given the same batch again.
@@ -70,12 +72,13 @@ type pipeline struct {
 	cache    *licenseCache
 	seen     *seen
 	decoder  *wire.Decoder
-	instance string // names this run in tokens
+	instance string // names this run in tokens and leases
 	batches  uint64
 
-	filling  *batch // takes rows
-	spare    *batch // empty; nil while a batch is being stored
-	inFlight *batch // being stored; only its receipts may be read here
+	filling  *batch    // takes rows
+	spare    *batch    // empty; nil while a batch is being stored
+	inFlight *batch    // being stored; only its receipts may be read here
+	again    []receipt // of messages delivered again while held
 	parked   []parkedMessage
 	ready    []message // were parked, licenses known, to be decoded next
 	waiting  int       // bytes of parked and ready
@@ -108,10 +111,9 @@ type flushed struct {
 // open makes what run needs.
 func (p *pipeline) open() {
 	p.cache, p.seen, p.decoder = newLicenseCache(), newSeen(), wire.NewDecoder()
-	p.instance = uuid.NewString()
 	p.filling, p.spare = newBatch(), newBatch()
 	p.age = p.config.Batch.MinAge
-	p.good = p.filling.Append // replaced with the batch
+	p.good = p.accept
 	p.bad = p.reject
 	p.work, p.done = make(chan *batch, 1), make(chan flushed, 1)
 	p.due = time.NewTimer(time.Hour)
@@ -141,6 +143,9 @@ func (p *pipeline) run(soft context.Context) {
 	defer cancelSettle()
 	if err := p.source.settle(ctx); err != nil {
 		p.log.Warn("acks may not have left; what they are for is delivered again", "error", err)
+	}
+	if err := p.source.release(ctx); err != nil {
+		p.log.Warn("leases may not be released; another ingester waits until they lapse", "error", err)
 	}
 }
 
@@ -217,6 +222,9 @@ func (p *pipeline) take(m message) {
 	if m.delivered > 1 {
 		p.metrics.redelivered.Inc()
 	}
+	if m.lane.lost() {
+		return // its new owner gets it, too
+	}
 	if p.seen.take(m.epoch, m.seq) {
 		p.route(m)
 		return
@@ -224,11 +232,36 @@ func (p *pipeline) take(m message) {
 	p.metrics.repeated.Inc()
 	if p.seen.isStored(m.epoch, m.seq) {
 		p.answer(&m.receipt)
+	} else if len(p.again) < maxAgain {
+		p.again = append(p.again, m.receipt)
 	}
+}
+
+// maxAgain bounds the receipts of messages that were delivered again while they were held; others come once more.
+const maxAgain = 1 << 17
+
+// answerAgain answers deliveries of messages that have been stored since: the ack to the first may have gone to a
+// consumer that is no more.
+func (p *pipeline) answerAgain() {
+	rest := p.again[:0]
+	for i := range p.again {
+		switch r := &p.again[i]; {
+		case p.seen.isStored(r.epoch, r.seq):
+			p.answer(r)
+		case !r.lane.lost():
+			rest = append(rest, *r)
+		}
+	}
+	clear(p.again[len(rest):])
+	p.again = rest
 }
 
 // route decodes a message, parks it until its license is known, or buries it.
 func (p *pipeline) route(m message) {
+	if m.lane.lost() {
+		p.seen.drop(m.epoch, m.seq)
+		return
+	}
 	token, server, ok := schema.ParseStatsSubject(m.subject)
 	license, err := uuid.Parse(token)
 	if !ok || err != nil || len(token) != 36 {
@@ -246,14 +279,39 @@ func (p *pipeline) route(m message) {
 	}
 }
 
+// accept is called by the decoder for each good sample of the current message.
+func (p *pipeline) accept(s *schema.Sample) {
+	if l := p.current.lane; l != nil && l.term.twins.sample(s) {
+		p.twin("sample")
+		return
+	}
+	p.filling.Append(s)
+}
+
+// twin counts what came before. What earlier owners may have stored is likely that, delivered again.
+func (p *pipeline) twin(kind string) {
+	if p.current.doubtful {
+		p.metrics.skipped.Inc()
+		return
+	}
+	p.metrics.duplicates.WithLabelValues(kind).Inc()
+}
+
 func (p *pipeline) decode(m message, license uuid.UUID, server string) {
 	p.current = m
+	if m.id != "" && m.lane != nil && m.lane.term.twins.message(license, m.id, identity{m.epoch, m.seq, m.storedAt}) {
+		p.twin("message")
+		p.owe(m.receipt)
+		return
+	}
+	p.current.first = p.filling.rows
 	stats := p.decoder.Decode(wire.Envelope{
 		License: license, SubjectServer: server, StoredAt: m.storedAt, Epoch: m.epoch, Seq: m.seq,
 	}, m.encoding, m.data, p.good, p.bad)
 	if stats.IgnoredFields > 0 {
 		p.metrics.ignored.Add(float64(stats.IgnoredFields))
 	}
+	p.current.rows = p.filling.rows - p.current.first
 	p.owe(p.current.receipt)
 	p.current = message{}
 }
@@ -277,7 +335,7 @@ func (p *pipeline) refuse(m message, reason wire.Reason, detail string) {
 
 // letter completes l from its message and adds it to the batch.
 func (p *pipeline) letter(m *message, l letter) {
-	l.subject, l.epoch, l.seq = m.subject, m.epoch, m.seq
+	l.subject, l.epoch, l.seq, l.lane = m.subject, m.epoch, m.seq, m.lane
 	l.license, _, _ = schema.ParseStatsSubject(m.subject)
 	l.body = bytes.Clone(l.body)
 	p.filling.bury(l)
@@ -336,7 +394,6 @@ func (p *pipeline) flushIfDue() {
 	p.batches++
 	b.id = fmt.Sprintf("%s-%d", p.instance, p.batches)
 	p.inFlight, p.filling, p.spare = b, p.spare, nil
-	p.good = p.filling.Append
 	p.work <- b
 }
 
@@ -348,6 +405,11 @@ func (p *pipeline) settle(f flushed) {
 	for i := range f.receipts {
 		p.seen.store(f.receipts[i].epoch, f.receipts[i].seq)
 	}
+	for i := range f.expelled {
+		p.seen.drop(f.expelled[i].epoch, f.expelled[i].seq)
+	}
+	p.answerAgain()
+	p.metrics.skipped.Add(float64(f.attempt.skipped))
 	for i := range f.letters {
 		p.metrics.letters.WithLabelValues(f.letters[i].reason).Inc()
 	}

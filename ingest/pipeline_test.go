@@ -196,12 +196,12 @@ func TestPipelineRedeliveryIsNotStoredAgain(t *testing.T) {
 		b.seq--
 		b.give(1) // again while it is held
 		b.pass(time.Second)
-		b.want(1, 1)
+		b.want(2, 1) // each delivery has its answer
 		b.seq--
 		b.give(1) // again after it was stored: the ack was lost
-		b.want(2, 1)
+		b.want(3, 1)
 		b.pass(time.Second)
-		b.want(2, 1)
+		b.want(3, 1)
 	})
 }
 

@@ -36,6 +36,13 @@ func (s *seen) isStored(epoch, seq uint64) bool {
 	return r != nil && r.has(seq)
 }
 
+// drop notes that a message is not held any more although it was not stored.
+func (s *seen) drop(epoch, seq uint64) {
+	if r := s.held[epoch]; r != nil && !s.isStored(epoch, seq) {
+		r.remove(seq)
+	}
+}
+
 func (s *seen) remember(epoch uint64) *ranges {
 	if len(s.epochs) == maxEpochs {
 		delete(s.held, s.epochs[0])
@@ -51,7 +58,10 @@ func (s *seen) remember(epoch uint64) *ranges {
 type span struct{ first, last uint64 }
 
 // ranges is a set of sequences as ordered spans that neither touch nor overlap.
-type ranges struct{ spans []span }
+type ranges struct {
+	spans []span
+	limit int // of spans; 0: maxSpans
+}
 
 // maxSpans bounds the memory of a set; beyond it the lowest sequences are forgotten.
 const maxSpans = 1 << 17
@@ -79,10 +89,29 @@ func (r *ranges) add(seq uint64) bool {
 	default:
 		r.spans = slices.Insert(r.spans, at, span{seq, seq})
 	}
-	if len(r.spans) > maxSpans {
+	if limit := r.limit; len(r.spans) > max(limit, 1) && (limit > 0 || len(r.spans) > maxSpans) {
 		r.spans = slices.Delete(r.spans, 0, 1)
 	}
 	return true
+}
+
+// remove takes seq out.
+func (r *ranges) remove(seq uint64) {
+	at, within := r.find(seq)
+	if !within {
+		return
+	}
+	switch s := &r.spans[at]; {
+	case s.first == s.last:
+		r.spans = slices.Delete(r.spans, at, at+1)
+	case s.first == seq:
+		s.first++
+	case s.last == seq:
+		s.last--
+	default:
+		r.spans = slices.Insert(r.spans, at+1, span{seq + 1, s.last})
+		r.spans[at].last = seq - 1
+	}
 }
 
 func (r *ranges) has(seq uint64) bool {

@@ -54,9 +54,8 @@ func TestStoresEveryShapeAndEncoding(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	license := r.licenses.add()
 	subject := schema.StatsSubject(license)
-	samples := samplesOf("eu-1", 5)
-	lines := append(wire.AppendNDJSON(wire.AppendNDJSON(nil, &samples[1]), &samples[2]), '\n')
-	array := wire.AppendArray(nil, samples[3:])
+	samples := samplesOf("eu-1", 8)
+	lines := append(wire.AppendNDJSON(wire.AppendNDJSON(nil, &samples[2]), &samples[3]), '\n')
 
 	var want uint64
 	for _, m := range []struct {
@@ -65,10 +64,10 @@ func TestStoresEveryShapeAndEncoding(t *testing.T) {
 		samples           uint64
 	}{
 		{subject, "", wire.AppendJSON(nil, &samples[0]), 1},
-		{schema.ServerStatsSubject(license, "eu-1"), "", wire.AppendJSON(nil, &samples[0]), 1},
+		{schema.ServerStatsSubject(license, "eu-1"), "", wire.AppendJSON(nil, &samples[1]), 1},
 		{subject, "", lines, 2},
-		{subject, "gzip", gzipped(t, array), 2},
-		{subject, "zstd", zstded(t, array), 2},
+		{subject, "gzip", gzipped(t, wire.AppendArray(nil, samples[4:6])), 2},
+		{subject, "zstd", zstded(t, wire.AppendArray(nil, samples[6:])), 2},
 	} {
 		var header []string
 		if m.encoding != "" {
@@ -135,9 +134,9 @@ func metricMap(s *schema.Sample) map[string]float64 {
 func TestIdentity(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	license := r.licenses.add()
-	samples := samplesOf("eu-1", 3)
+	samples := samplesOf("eu-1", 4)
 	r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &samples[0]))
-	seq := r.publish(schema.StatsSubject(license), wire.AppendArray(nil, samples))
+	seq := r.publish(schema.StatsSubject(license), wire.AppendArray(nil, samples[1:]))
 	r.waitStored(license, 4, 5*time.Second)
 	s, err := r.js.Stream(t.Context(), schema.StreamStats)
 	if err != nil {

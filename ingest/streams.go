@@ -22,17 +22,18 @@ const headerRoom = 64 << 10
 
 // statsStreams are the streams that samples come through. They share the bound of bytes half and half: networks of one
 // subject fill the first, those that spread over servers the second.
-func statsStreams(c StreamsConfig) []jetstream.StreamConfig {
+func statsStreams(c StreamsConfig, partitions int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
-		statsStream(c, schema.StreamStats, schema.SubjectStats, "Samples on the license's subject, until they are stored"),
-		statsStream(c, schema.StreamStatsByServer, schema.SubjectStatsByServer, "Samples on their server's subject, until they are stored"),
+		statsStream(c, partitions, schema.StreamStats, schema.SubjectStats, "Samples on the license's subject, until they are stored"),
+		statsStream(c, partitions, schema.StreamStatsByServer, schema.SubjectStatsByServer, "Samples on their server's subject, until they are stored"),
 	}
 }
 
-func statsStream(c StreamsConfig, name, subject, description string) jetstream.StreamConfig {
+func statsStream(c StreamsConfig, partitions int, name, subject, description string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: name, Description: description, Subjects: []string{subject},
-		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy,
+		SubjectTransform: &jetstream.SubjectTransformConfig{Source: subject, Destination: storedSubject(subject, partitions)},
+		Storage:          jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy,
 		Discard: jetstream.DiscardNew, MaxBytes: c.MaxBytes / 2, MaxMsgSize: schema.MaxMessageBytes + headerRoom,
 		Duplicates: duplicatesWindow, Replicas: c.Replicas,
 	}
@@ -50,10 +51,10 @@ func deadStream(c StreamsConfig) jetstream.StreamConfig {
 
 // ensureStream creates the stream or brings its limits to the settings. The epoch names this incarnation of it: its
 // creation in ns, which survives restarts and updates but not deleting.
-func ensureStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (epoch uint64, err error) {
-	stream, err := js.CreateOrUpdateStream(ctx, c)
+func ensureStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (epoch uint64, stream jetstream.Stream, err error) {
+	stream, err = js.CreateOrUpdateStream(ctx, c)
 	if err != nil {
-		return 0, fmt.Errorf("set up stream %s: %w", c.Name, err)
+		return 0, nil, fmt.Errorf("set up stream %s: %w", c.Name, err)
 	}
-	return uint64(stream.CachedInfo().Created.UnixNano()), nil
+	return uint64(stream.CachedInfo().Created.UnixNano()), stream, nil
 }

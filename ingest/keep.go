@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// keep renews leases until letGo, and takes partitions until stop.
+func (p *puller) keep() {
+	defer close(p.kept)
+	trouble := incident{log: p.log, what: "keep partitions", now: time.Now}
+	soft := p.soft.Done()
+	tick := time.NewTicker(p.config.Partitions.Takeover / 5)
+	defer tick.Stop()
+	for {
+		err := p.round(soft != nil)
+		if p.hold.Err() == nil {
+			p.status.leasesAway(err)
+			if err == nil {
+				trouble.over()
+			} else {
+				trouble.again(err)
+			}
+		}
+		select {
+		case <-soft:
+			soft = nil
+			p.loops.Done()
+		case <-p.hold.Done():
+			if soft != nil {
+				p.loops.Done()
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// round renews every lease and, where claiming, takes those that are free.
+func (p *puller) round(claiming bool) error {
+	if !p.nc.IsConnected() {
+		return errNotConnected
+	}
+	ctx, cancel := context.WithTimeout(p.hold, p.config.Partitions.Takeover/2)
+	defer cancel()
+	if p.keeper == nil {
+		kv, err := p.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: leaseBucket, Description: "Which ingester owns which partition", History: 1, Replicas: p.config.Streams.Replicas,
+		})
+		if err != nil {
+			return fmt.Errorf("set up leases: %w", err)
+		}
+		p.keeper = newKeeper(kv, p.instance, &p.config)
+	}
+	faults := []error{p.keeper.renew(ctx)}
+	var taken []*term
+	for _, name := range partitionNames(p.config.Partitions.Count) {
+		if !claiming {
+			break
+		}
+		t, err := p.keeper.claim(ctx, name)
+		if t != nil {
+			taken = append(taken, t)
+		}
+		faults = append(faults, err)
+	}
+	if len(taken) > 0 {
+		p.begin(taken)
+	}
+	return errors.Join(faults...)
+}
+
+// begin has the messages of the taken partitions followed once their previous owners' INSERTs are over.
+func (p *puller) begin(taken []*term) {
+	var followers []*follower
+	var previous []string
+	for _, t := range taken {
+		t.ctx, t.lose = context.WithCancel(p.soft)
+		if t.previous != "" {
+			previous = append(previous, t.previous)
+		}
+		p.log.Info("took a partition", "partition", t.partition, "from", t.previous)
+		for _, stream := range statsStreams(p.config.Streams, p.config.Partitions.Count) {
+			f := &follower{puller: p, stream: stream, term: t, name: stream.Name + "/" + t.partition}
+			f.trouble = incident{log: p.log, what: "pull from " + f.name, now: time.Now}
+			p.status.consumerAway(f.name, errStarting)
+			followers = append(followers, f)
+		}
+	}
+	p.loops.Go(func() {
+		if !p.inherit(taken, previous, followers) {
+			return
+		}
+		for _, f := range followers {
+			p.loops.Go(f.run)
+		}
+	})
+}
+
+// inherit waits until nobody else's INSERT can change what is stored, and reads what duplicates are known by. False where
+// pulling ended first.
+func (p *puller) inherit(taken []*term, previous []string, followers []*follower) bool {
+	again := backoff{RetryConfig: p.config.Retry}
+	trouble := incident{log: p.log, what: "take over partitions", now: time.Now}
+	for {
+		err := p.ledger.settle(p.soft, previous)
+		if err == nil {
+			err = p.ledger.twins(p.soft, taken, p.config.Partitions.Count)
+		}
+		if err == nil {
+			trouble.over()
+			return true
+		}
+		if p.soft.Err() != nil {
+			return false
+		}
+		for _, f := range followers {
+			p.status.consumerAway(f.name, err)
+		}
+		trouble.again(err)
+		if !again.wait(p.soft, err) {
+			return false
+		}
+	}
+}
+
+// release stops renewing and gives the leases up.
+func (p *puller) release(ctx context.Context) error {
+	p.letGo()
+	<-p.kept
+	p.ledger.close()
+	if p.keeper == nil || !p.nc.IsConnected() {
+		return nil
+	}
+	return p.keeper.release(ctx)
+}

@@ -1,0 +1,182 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// leaseBucket holds one lease a partition. A lease's value is the instance that owns the partition; empty: nobody.
+//
+// JetStream's own pinned consumers are not used: a pin that times out moves to the next client, but what the lost one
+// had pulled stays with it until AckWait is over, and a client cannot ask whether its pin still holds.
+const leaseBucket = "corrosion_ingest"
+
+// term is one instance's ownership of one partition, from taking its lease until losing or releasing it.
+type term struct {
+	partition string
+	previous  string // instance that did not release the lease; empty: none
+	revision  uint64 // of the lease, as taken; names the term's consumers
+	twins     *twins // of the samples and messages that came in this term; the pipeline's
+
+	ctx  context.Context // ends when the lease is lost, or pulling ends
+	lose context.CancelFunc
+	gone atomic.Bool // the lease is lost: nothing of the term may be stored or acknowledged any more
+	sure atomic.Pointer[time.Time]
+}
+
+// lost tells whether the lease is lost.
+func (t *term) lost() bool { return t.gone.Load() }
+
+// confirm notes that the lease held at a moment, which is when its renewal was sent.
+func (t *term) confirm(at time.Time) { t.sure.Store(&at) }
+
+// until is when an INSERT of the term must have begun at the latest: a fifth before a successor may take the lease.
+func (t *term) until(takeover time.Duration) time.Time { return t.sure.Load().Add(takeover * 4 / 5) }
+
+// keeper takes the leases of partitions that nobody has, renews them, and has their messages followed.
+//
+// A lease is renewed by writing it at its last revision. Who wants it and sees the same revision for the whole of
+// Takeover, by its own monotonic clock, takes it at that revision: then the last renewal is older than Takeover, its
+// owner's INSERTs may not begin any more, and a renewal that comes late is refused.
+type keeper struct {
+	kv       jetstream.KeyValue
+	instance string
+	takeover time.Duration
+	limit    int // of partitions to own; 0: all
+	now      func() time.Time
+
+	owned  map[string]*ownership
+	others map[string]sighting
+}
+
+type ownership struct {
+	*term
+	revision uint64
+}
+
+// sighting is a revision of another's lease and when it was first seen.
+type sighting struct {
+	revision uint64
+	since    time.Time
+}
+
+func newKeeper(kv jetstream.KeyValue, instance string, c *Config) *keeper {
+	return &keeper{
+		kv: kv, instance: instance, takeover: c.Partitions.Takeover, limit: c.Partitions.Own, now: time.Now,
+		owned: map[string]*ownership{}, others: map[string]sighting{},
+	}
+}
+
+// renew writes the leases that are owned. One that another has taken is lost; what cannot be written stays, unconfirmed.
+func (k *keeper) renew(ctx context.Context) error {
+	var faults []error
+	for name, o := range k.owned {
+		sent := k.now()
+		revision, err := k.kv.Update(ctx, name, []byte(k.instance), o.revision)
+		if isConflict(err) {
+			revision, err = k.settle(ctx, name, o)
+		}
+		switch {
+		case err == nil:
+			o.revision = revision
+			o.confirm(sent)
+		case errors.Is(err, errLeaseLost):
+			k.drop(name)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("renew lease of partition %s: %w", name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+var errLeaseLost = errors.New("another ingester has it")
+
+// settle finds out whether a refused renewal means another owner, or one of ours whose answer was lost.
+func (k *keeper) settle(ctx context.Context, name string, o *ownership) (uint64, error) {
+	entry, err := k.kv.Get(ctx, name)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return 0, errLeaseLost // the bucket was emptied: who owns what is decided anew
+	}
+	if err != nil {
+		return 0, err
+	}
+	if string(entry.Value()) != k.instance {
+		return 0, errLeaseLost
+	}
+	return k.kv.Update(ctx, name, []byte(k.instance), entry.Revision())
+}
+
+// drop ends a term whose lease is lost.
+func (k *keeper) drop(name string) {
+	o := k.owned[name]
+	delete(k.owned, name)
+	o.gone.Store(true)
+	o.lose()
+}
+
+// claim takes the partition if nobody has it, or its owner has been silent for Takeover. Nil without error: not yet.
+func (k *keeper) claim(ctx context.Context, name string) (*term, error) {
+	if k.owned[name] != nil || k.limit > 0 && len(k.owned) >= k.limit {
+		return nil, nil
+	}
+	entry, err := k.kv.Get(ctx, name)
+	sent := k.now()
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		revision, err := k.kv.Create(ctx, name, []byte(k.instance))
+		return k.taken(name, "", revision, sent, err)
+	case err != nil:
+		return nil, fmt.Errorf("look at lease of partition %s: %w", name, err)
+	}
+	owner := string(entry.Value())
+	if owner != "" {
+		if seen, known := k.others[name]; !known || seen.revision != entry.Revision() {
+			k.others[name] = sighting{entry.Revision(), sent}
+			return nil, nil
+		} else if sent.Sub(seen.since) < k.takeover {
+			return nil, nil
+		}
+	}
+	revision, err := k.kv.Update(ctx, name, []byte(k.instance), entry.Revision())
+	return k.taken(name, owner, revision, sent, err)
+}
+
+// taken makes the term of a lease that was just written. A conflict is another's success.
+func (k *keeper) taken(name, previous string, revision uint64, sent time.Time, err error) (*term, error) {
+	delete(k.others, name)
+	if isConflict(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take lease of partition %s: %w", name, err)
+	}
+	t := &term{partition: name, previous: previous, revision: revision, twins: newTwins()}
+	t.confirm(sent)
+	k.owned[name] = &ownership{t, revision}
+	return t, nil
+}
+
+// release gives up what is owned, so that others need not wait.
+func (k *keeper) release(ctx context.Context) error {
+	var faults []error
+	for name, o := range k.owned {
+		if _, err := k.kv.Update(ctx, name, nil, o.revision); err != nil && !isConflict(err) {
+			faults = append(faults, fmt.Errorf("release lease of partition %s: %w", name, err))
+		}
+		k.drop(name)
+	}
+	return errors.Join(faults...)
+}
+
+// isConflict tells whether a lease was not at the revision that was expected.
+func isConflict(err error) bool {
+	var refused *jetstream.APIError
+	return errors.Is(err, jetstream.ErrKeyExists) ||
+		errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}

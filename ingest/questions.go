@@ -1,0 +1,53 @@
+package ingest
+
+import (
+	"strings"
+
+	"corrosion/schema"
+)
+
+// What is asked of ClickHouse beside inserting. Their texts are in testdata/questions.golden.
+const (
+	// identifyServer gives what changes when the server is started anew, and its clock.
+	identifyServer = "SELECT anyIf(uuid, name = 'INFORMATION_SCHEMA') AS mark, toUInt32(uptime()) AS s," +
+		" toUnixTimestamp64Milli(now64(3)) AS ms FROM system.databases"
+
+	// askHighest gives the highest sequence stored of a stream's incarnation, of those that the stream may still hold.
+	askHighest = "SELECT max(seq) AS highest FROM " + schema.SamplesTable + " WHERE epoch = {epoch:UInt64} AND seq >= {first:UInt64}"
+
+	// askStored gives the stored ones among some sequences. The bounds on ts leave out whole days; without an index a
+	// question costs 30 ms with 20 M rows.
+	askStored = "SELECT seq, idx FROM " + schema.SamplesTable + " WHERE epoch = {epoch:UInt64}" +
+		" AND seq BETWEEN {first:UInt64} AND {last:UInt64}" +
+		" AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')"
+
+	// askRunning gives the INSERTs under way of a kind of query_id, but for those of one instance.
+	askRunning = "SELECT query_id FROM system.processes WHERE startsWith(query_id, {prefix:String}) AND NOT startsWith(query_id, {own:String})"
+
+	// killRunning ends the INSERTs of an instance that lost its lease; one that waits for its client would run for minutes.
+	killRunning = "KILL QUERY WHERE startsWith(query_id, '%s') ASYNC"
+
+	// askTwins gives what samples of the last minutes are stored, by the publisher's own count: 64 counts a row, as bits.
+	askTwins = "SELECT license_id, server_id, CAST(assumeNotNull(boot), 'String') AS started, intDiv(assumeNotNull(n), 64) AS word," +
+		" groupBitOr(bitShiftLeft(toUInt64(1), assumeNotNull(n) % 64)) AS bits FROM " + schema.SamplesTable +
+		" WHERE received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') AND isNotNull(n) AND isNotNull(boot)" +
+		" GROUP BY license_id, server_id, started, word ORDER BY license_id, server_id, started, word"
+)
+
+// insertFence is an INSERT that ClickHouse refuses when it begins after a moment of its own clock (ms since the epoch,
+// between head and tail). A begun one stands in system.processes until it is over.
+type insertFence struct{ head, tail string }
+
+func newInsertFence(table string) insertFence {
+	var names, structure []string
+	for _, c := range schema.SampleColumns() {
+		names = append(names, c.Name)
+		structure = append(structure, c.Name+" "+strings.ReplaceAll(c.Type, "'", `\'`))
+	}
+	columns := strings.Join(names, ", ")
+	return insertFence{
+		head: "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM input('" + strings.Join(structure, ", ") + "')" +
+			" WHERE throwIf(toUnixTimestamp64Milli(now64(3)) > ",
+		tail: ", 'this INSERT came too late') = 0 FORMAT Native",
+	}
+}
