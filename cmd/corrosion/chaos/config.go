@@ -28,16 +28,16 @@ type Config struct {
 	Results string
 	// Dir keeps the journal and the ingesters' logs; empty: a directory that goes when the test passes.
 	Dir string
-	// AckWait is the ingester's, StreamMaxBytes bounds the streams so that they fill while ClickHouse is away.
-	AckWait        time.Duration
-	StreamMaxBytes int64
+	// AckWait and Takeover are the ingester's, StreamMaxBytes bounds the streams so that they fill while ClickHouse is away.
+	AckWait, Takeover time.Duration
+	StreamMaxBytes    int64
 }
 
 // DefaultConfig is the short run.
 func DefaultConfig() Config {
 	return Config{
 		Seed: 1, Kills: 10, Duration: 2 * time.Minute, Rate: 2000, Faults: "all", PublisherDedup: true,
-		AckWait: 2 * time.Second, StreamMaxBytes: 6 << 20,
+		AckWait: 2 * time.Second, Takeover: 2 * time.Second, StreamMaxBytes: 6 << 20,
 	}
 }
 
@@ -55,6 +55,7 @@ func Flags(fs *flag.FlagSet) *Config {
 	fs.StringVar(&c.Results, "chaos.results", c.Results, "append the table to this file")
 	fs.StringVar(&c.Dir, "chaos.dir", c.Dir, "keep the journal and logs here")
 	fs.DurationVar(&c.AckWait, "chaos.ack-wait", c.AckWait, "the ingester's AckWait")
+	fs.DurationVar(&c.Takeover, "chaos.takeover", c.Takeover, "the ingester's Takeover")
 	fs.Int64Var(&c.StreamMaxBytes, "chaos.stream-bytes", c.StreamMaxBytes, "bound of the streams")
 	return &c
 }
@@ -71,6 +72,7 @@ func (c *Config) Validate() error {
 	check(c.Duration > 0, "duration %s: want more than 0", c.Duration)
 	check(c.Rate >= 10 && c.Rate <= 100_000, "rate %d: want 10 to 100,000", c.Rate)
 	check(c.AckWait >= time.Second, "ack wait %s: want at least 1s", c.AckWait)
+	check(c.Takeover >= time.Second, "takeover %s: want at least 1s", c.Takeover)
 	check(c.StreamMaxBytes >= 2<<20, "stream bytes %d: want at least 2 MiB", c.StreamMaxBytes)
 	_, err := selectFaults(c.Faults)
 	return errors.Join(append(faults, err)...)

@@ -166,7 +166,8 @@ func (d *driver) fillQuota() func() {
 	}
 }
 
-// freeze stops an ingester for longer than JetStream waits for its acks, most often while another takes over.
+// freeze stops an ingester, mostly for longer than its leases last and JetStream waits for its acks, and most often while
+// another takes over.
 func (d *driver) freeze() func() {
 	frozen := d.somebody()
 	p := d.w.ingesters[frozen]
@@ -183,7 +184,8 @@ func (d *driver) freeze() func() {
 	if takeover {
 		d.w.start(other)
 	}
-	d.wait(d.config.AckWait/2, d.config.AckWait*5/2)
+	silence := max(d.config.AckWait, d.config.Takeover)
+	d.wait(silence/2, silence*5/2)
 	_ = p.cmd.Process.Signal(syscall.SIGCONT)
 	return func() {
 		if takeover {

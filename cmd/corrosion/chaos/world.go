@@ -138,7 +138,7 @@ func (w *world) spawn(slot int) (*process, error) {
 	defer ends.Close()
 	cmd := w.program("ingest",
 		"--nats-url", via(w.t, w.nats.URL(), w.toNATS), "--clickhouse-url", via(w.t, w.clickhouse.URL(), w.toClickHouse),
-		"--postgres-url", w.postgres, "--data", w.dir, "--ack-wait", w.config.AckWait.String(),
+		"--postgres-url", w.postgres, "--data", w.dir, "--ack-wait", w.config.AckWait.String(), "--takeover", w.config.Takeover.String(),
 		"--stream-max-bytes", strconv.FormatInt(w.config.StreamMaxBytes, 10))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = ends, logs, logs
 	if err := cmd.Start(); err != nil {
