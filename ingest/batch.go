@@ -30,6 +30,7 @@ type batch struct {
 	receipts []receipt
 	letters  []letter
 	expelled []receipt // dropped with their rows, for their partition was lost
+	ids      idColumns
 	since    time.Time // when the first message came
 
 	rows  int
@@ -117,6 +118,7 @@ func (b *batch) Reset() {
 		b.fields[f].reset()
 	}
 	b.metrics.reset()
+	b.ids.reset()
 	b.epoch, b.seq, b.idx, b.received = b.epoch[:0], b.seq[:0], b.idx[:0], b.received[:0]
 	b.rows, b.bytes = 0, 0
 	clear(b.receipts) // lets go of the reply subjects

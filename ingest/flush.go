@@ -45,7 +45,7 @@ func (p *pipeline) persist(hard context.Context, step string, trouble *incident,
 }
 
 func (p *pipeline) insert(ctx context.Context, b *batch) error {
-	if b.rows == 0 {
+	if b.rows == 0 && b.ids.rows() == 0 {
 		return nil
 	}
 	begun := time.Now()

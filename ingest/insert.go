@@ -34,6 +34,8 @@ type attempt struct {
 	doubtful, changed bool
 	// asked says that what earlier owners have stored of the batch has been dropped.
 	asked bool
+	// done says that the rows are stored.
+	done bool
 	// skipped counts the rows that were stored already.
 	skipped int
 }
@@ -73,7 +75,7 @@ func (i *inserter) insert(ctx context.Context, b *batch) error {
 	if b.expel() && b.attempt.doubtful {
 		b.attempt.changed = true
 	}
-	if b.rows == 0 {
+	if b.rows == 0 && b.ids.rows() == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.timeout)
@@ -81,6 +83,17 @@ func (i *inserter) insert(ctx context.Context, b *batch) error {
 	if err := i.connect(ctx); err != nil {
 		return err
 	}
+	if !b.attempt.done {
+		if err := i.insertRows(ctx, b); err != nil {
+			return err
+		}
+		b.attempt.done = true
+	}
+	return i.storeIDs(ctx, b)
+}
+
+// insertRows stores the samples.
+func (i *inserter) insertRows(ctx context.Context, b *batch) error {
 	if err := i.settleDoubt(ctx, b); err != nil || b.rows == 0 {
 		return err
 	}

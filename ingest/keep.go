@@ -45,7 +45,8 @@ func (p *puller) round(claiming bool) error {
 	if !p.nc.IsConnected() {
 		return errNotConnected
 	}
-	ctx, cancel := context.WithTimeout(p.hold, p.config.Partitions.Takeover/2)
+	// Not bound to hold: a renewal that is given up half-way would leave its revision unknown to release.
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.Partitions.Takeover/2)
 	defer cancel()
 	if p.keeper == nil {
 		kv, err := p.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
@@ -110,6 +111,9 @@ func (p *puller) inherit(taken []*term, previous []string, followers []*follower
 		err := p.ledger.settle(p.soft, previous)
 		if err == nil {
 			err = p.ledger.twins(p.soft, taken, p.config.Partitions.Count)
+		}
+		if err == nil {
+			err = p.ledger.ids(p.soft, taken)
 		}
 		if err == nil {
 			trouble.over()

@@ -79,7 +79,9 @@ func (k *keeper) renew(ctx context.Context) error {
 		sent := k.now()
 		revision, err := k.kv.Update(ctx, name, []byte(k.instance), o.revision)
 		if isConflict(err) {
-			revision, err = k.settle(ctx, name, o)
+			if revision, err = k.revision(ctx, name); err == nil {
+				revision, err = k.kv.Update(ctx, name, []byte(k.instance), revision)
+			}
 		}
 		switch {
 		case err == nil:
@@ -97,8 +99,8 @@ func (k *keeper) renew(ctx context.Context) error {
 
 var errLeaseLost = errors.New("another ingester has it")
 
-// settle finds out whether a refused renewal means another owner, or one of ours whose answer was lost.
-func (k *keeper) settle(ctx context.Context, name string, o *ownership) (uint64, error) {
+// revision finds out whether a refused renewal means another owner, or one of ours whose answer was lost.
+func (k *keeper) revision(ctx context.Context, name string) (uint64, error) {
 	entry, err := k.kv.Get(ctx, name)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return 0, errLeaseLost // the bucket was emptied: who owns what is decided anew
@@ -109,7 +111,7 @@ func (k *keeper) settle(ctx context.Context, name string, o *ownership) (uint64,
 	if string(entry.Value()) != k.instance {
 		return 0, errLeaseLost
 	}
-	return k.kv.Update(ctx, name, []byte(k.instance), entry.Revision())
+	return entry.Revision(), nil
 }
 
 // drop ends a term whose lease is lost.
@@ -166,7 +168,14 @@ func (k *keeper) taken(name, previous string, revision uint64, sent time.Time, e
 func (k *keeper) release(ctx context.Context) error {
 	var faults []error
 	for name, o := range k.owned {
-		if _, err := k.kv.Update(ctx, name, nil, o.revision); err != nil && !isConflict(err) {
+		_, err := k.kv.Update(ctx, name, nil, o.revision)
+		if isConflict(err) {
+			var revision uint64
+			if revision, err = k.revision(ctx, name); err == nil {
+				_, err = k.kv.Update(ctx, name, nil, revision)
+			}
+		}
+		if err != nil && !errors.Is(err, errLeaseLost) {
 			faults = append(faults, fmt.Errorf("release lease of partition %s: %w", name, err))
 		}
 		k.drop(name)

@@ -299,10 +299,14 @@ func (p *pipeline) twin(kind string) {
 
 func (p *pipeline) decode(m message, license uuid.UUID, server string) {
 	p.current = m
-	if m.id != "" && m.lane != nil && m.lane.term.twins.message(license, m.id, identity{m.epoch, m.seq, m.storedAt}) {
-		p.twin("message")
-		p.owe(m.receipt)
-		return
+	if m.id != "" && m.lane != nil {
+		of := identity{m.epoch, m.seq, m.storedAt}
+		if m.lane.term.twins.message(license, m.id, of) {
+			p.twin("message")
+			p.owe(m.receipt)
+			return
+		}
+		p.filling.ids.append(license, m.id, of)
 	}
 	p.current.first = p.filling.rows
 	stats := p.decoder.Decode(wire.Envelope{

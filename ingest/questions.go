@@ -32,6 +32,12 @@ const (
 		" groupBitOr(bitShiftLeft(toUInt64(1), assumeNotNull(n) % 64)) AS bits FROM " + schema.SamplesTable +
 		" WHERE received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') AND isNotNull(n) AND isNotNull(boot)" +
 		" GROUP BY license_id, server_id, started, word ORDER BY license_id, server_id, started, word"
+
+	insertIDs = "INSERT INTO " + schema.Database + ".message_ids (license_id, id, epoch, seq, stored_at) VALUES"
+
+	// askIDs gives the message ids of the last minutes.
+	askIDs = "SELECT license_id, id, epoch, seq, toUnixTimestamp64Milli(stored_at) AS at FROM " + schema.Database + ".message_ids" +
+		" WHERE stored_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') ORDER BY stored_at"
 )
 
 // insertFence is an INSERT that ClickHouse refuses when it begins after a moment of its own clock (ms since the epoch,

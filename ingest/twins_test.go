@@ -108,7 +108,7 @@ func TestPublisherDuplicates(t *testing.T) {
 	r.waitAcked(5 * time.Second)
 	r.waitStored(license, 3, 5*time.Second)
 	if n := r.metric("corrosion_ingest_duplicates_total"); n != 2 {
-		t.Errorf("%v duplicates counted after a restart, want 2", n)
+		t.Errorf("%v duplicates counted since the restart, want 2", n)
 	}
 }
 
@@ -124,6 +124,14 @@ func TestMessageIDs(t *testing.T) {
 	send(other, 3)
 	r.waitAcked(5 * time.Second)
 	r.waitStored(license, 1, 5*time.Second)
+	r.stop()
+	r.start()
+	send(license, 4)
+	r.waitAcked(5 * time.Second)
+	r.waitStored(license, 1, 5*time.Second)
+	if n := r.metric("corrosion_ingest_duplicates_total"); n != 1 {
+		t.Errorf("%v duplicates counted since the restart, want 1", n)
+	}
 	r.waitStored(other, 1, 5*time.Second)
 }
 
