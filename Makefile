@@ -15,7 +15,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay
 
-.PHONY: help run test bench lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run test bench chaos lint generate build clean engines web test-go test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -67,6 +67,18 @@ test-e2e: build engines ## the dashboard in a real browser against a running pla
 
 truth: build engines ## replay every shared data file and compare the API with its truths
 	go test -count=1 -timeout 30m -run TestTruth -v ./cmd/corrosion -args -truth=all
+
+# Settings of the long run; it ends by itself after the kills, or after CHAOS_DURATION.
+CHAOS_SEED     ?= $(shell date +%s)
+CHAOS_KILLS    ?= 200
+CHAOS_DURATION ?= 60m
+CHAOS_FAULTS   ?= all
+CHAOS_RATE     ?= 2000
+CHAOS_FLAGS    ?=
+
+chaos: engines ## kill, freeze, cut and fill everything 200 times, then compare what is stored with what was sent
+	go test -count=1 -timeout 90m -run '^TestChaos$$' -v ./cmd/corrosion -args -chaos.seed=$(CHAOS_SEED) -chaos.kills=$(CHAOS_KILLS) \
+		-chaos.duration=$(CHAOS_DURATION) -chaos.faults=$(CHAOS_FAULTS) -chaos.rate=$(CHAOS_RATE) -chaos.results=$(CURDIR)/chaos.txt $(CHAOS_FLAGS)
 
 bench: engines ## measure the path of a sample and of a query; see docs/benchmarks.md
 	go test -run '^$$' -bench . -benchmem ./schema/wire

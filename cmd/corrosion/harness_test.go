@@ -25,6 +25,9 @@ const asProgram = "CORROSION_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		if os.Getenv(endsWithStdin) != "" {
+			go dieWithStdin()
+		}
 		main()
 	}
 	// fasthttp keeps a goroutine for its Date header, and one a server sleeps up to ten seconds before it sees the end.

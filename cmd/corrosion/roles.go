@@ -108,6 +108,7 @@ func (r *roles) startIngest(f ingestFlags) error {
 	config := ingest.DefaultConfig()
 	config.NATSURL, config.ClickHouseURL = r.NATSURL, r.ClickHouseURL
 	config.Streams.MaxBytes, config.Streams.Replicas = f.StreamMaxBytes, f.StreamReplicas
+	config.Pull.AckWait, config.Partitions.Takeover = f.AckWait, f.Takeover
 	ingester, err := ingest.New(config, ingest.Deps{Licenses: r.book, Registerer: r.registry, Logger: r.log})
 	if err != nil {
 		return err
@@ -121,6 +122,8 @@ func (r *roles) startIngest(f ingestFlags) error {
 
 // ingestFlags are the settings of the ingester.
 type ingestFlags struct {
-	StreamMaxBytes int64 `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
-	StreamReplicas int   `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster."`
+	StreamMaxBytes int64         `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
+	AckWait        time.Duration `env:"CORROSION_ACK_WAIT" default:"30s" help:"How long JetStream waits for an ingester that holds messages before it delivers them again; at least 1s."`
+	Takeover       time.Duration `env:"CORROSION_TAKEOVER" default:"5s" help:"How long an ingester may be silent before another takes its partitions over; the same for all ingesters, at least 1s."`
+	StreamReplicas int           `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster."`
 }
