@@ -202,7 +202,7 @@ func benchmarkPull(b *testing.B, messages, per int) {
 		license := r.licenses.add()
 		r.stop()
 		r.backlog(license, messages, per)
-		status := newStatus(time.Minute, time.Now)
+		status := newStatus(&r.config, time.Now)
 		js, err := jetstream.New(r.nc)
 		if err != nil {
 			b.Fatal(err)

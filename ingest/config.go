@@ -17,6 +17,7 @@ type Config struct {
 	Compression string
 
 	Streams StreamsConfig
+	Alarms  AlarmConfig
 	// Partitions says how several ingesters share the streams.
 	Partitions PartitionsConfig
 	Pull       PullConfig
@@ -40,6 +41,14 @@ type StreamsConfig struct {
 	DeadMaxAge   time.Duration
 	// Replicas is how many servers of a NATS cluster keep each stream: 1, 3 or 5.
 	Replicas int
+}
+
+// AlarmConfig says when a backlog is told: in the log, the metrics and Health.
+type AlarmConfig struct {
+	// AlarmAt is how full a stream may be, above 0 to 1.
+	AlarmAt float64
+	// MaxLag is how long the oldest message may wait.
+	MaxLag time.Duration
 }
 
 // PartitionsConfig says how the streams are split, and when an ingester takes over from another. Count and Takeover must
@@ -91,6 +100,8 @@ func DefaultConfig() Config {
 			DeadMaxAge:   30 * 24 * time.Hour,
 			Replicas:     1,
 		},
+		// At three quarters a stream that filled in an hour leaves twenty minutes to act.
+		Alarms: AlarmConfig{AlarmAt: 0.75, MaxLag: 2 * time.Minute},
 		Partitions: PartitionsConfig{
 			Count: 4,
 			// Five renewals, one a second; shorter would turn a busy machine's pauses into takeovers.
@@ -137,6 +148,8 @@ func (c *Config) Validate() error {
 	check(c.Streams.DeadMaxBytes >= 1<<20, "Streams.DeadMaxBytes", "want at least 1 MiB", c.Streams.DeadMaxBytes)
 	check(c.Streams.DeadMaxAge >= time.Hour, "Streams.DeadMaxAge", "want at least 1h", c.Streams.DeadMaxAge)
 	check(c.Streams.Replicas >= 1 && c.Streams.Replicas <= 5, "Streams.Replicas", "want 1 to 5", c.Streams.Replicas)
+	check(c.Alarms.AlarmAt > 0 && c.Alarms.AlarmAt <= 1, "Alarms.AlarmAt", "want above 0 to 1", c.Alarms.AlarmAt)
+	check(c.Alarms.MaxLag > 0, "Alarms.MaxLag", "want more than 0", c.Alarms.MaxLag)
 	check(c.Partitions.Count >= 1 && c.Partitions.Count <= maxPartitions, "Partitions.Count", "want 1 to 64", c.Partitions.Count)
 	check(c.Partitions.Own >= 0, "Partitions.Own", "want 0 or more", c.Partitions.Own)
 	check(c.Partitions.Takeover >= time.Second, "Partitions.Takeover", "want at least 1s", c.Partitions.Takeover)

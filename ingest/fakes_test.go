@@ -149,7 +149,7 @@ func inBubble(t *testing.T, change func(*Config), test func(*bench)) {
 		s := testSample(1)
 		s.TS = time.Now().UnixMilli()
 		b.body = wire.AppendJSON(nil, &s)
-		status := newStatus(c.StuckAfter, time.Now)
+		status := newStatus(&c, time.Now)
 		b.pipeline = &pipeline{
 			config: c, source: b.from, store: b.to, graves: b.graves, licenses: b.who, status: status, metrics: newMetrics(status),
 			now: time.Now, log: slog.New(slog.DiscardHandler), abort: b.abort,

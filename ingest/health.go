@@ -27,9 +27,11 @@ var errStarting = errors.New("not connected yet")
 type status struct {
 	now        func() time.Time
 	stuckAfter time.Duration
+	alarms     AlarmConfig
 
 	mu        sync.Mutex               // covers what follows
 	consumers map[string]consumerState // by stream and partition
+	backlogs  map[string]backlog       // by stream
 	leases    error                    // of the last round; nil where it worked
 	store     error                    // of the last try; nil where it worked
 	graves    error
@@ -47,8 +49,11 @@ type consumerState struct {
 	ackPending int    // delivered, not acknowledged
 }
 
-func newStatus(stuckAfter time.Duration, now func() time.Time) *status {
-	return &status{now: now, stuckAfter: stuckAfter, consumers: map[string]consumerState{}, progress: now()}
+func newStatus(c *Config, now func() time.Time) *status {
+	return &status{
+		now: now, stuckAfter: c.StuckAfter, alarms: c.Alarms,
+		consumers: map[string]consumerState{}, backlogs: map[string]backlog{}, progress: now(),
+	}
 }
 
 func (s *status) change(f func()) {
@@ -120,12 +125,12 @@ func (s *status) health() Health {
 		reasons = append(reasons, headerText(text, maxReason))
 	}
 	away := map[string][]string{} // by error: most often all have the same
-	for _, stream := range slices.Sorted(maps.Keys(s.consumers)) {
+	for _, stream := range sortedKeys(s.consumers) {
 		if err := s.consumers[stream].away; err != nil {
 			away[err.Error()] = append(away[err.Error()], stream)
 		}
 	}
-	for _, err := range slices.Sorted(maps.Keys(away)) {
+	for _, err := range sortedKeys(away) {
 		add("consumer of %s is away: %s", strings.Join(away[err], ", "), err)
 	}
 	if s.leases != nil {
@@ -144,8 +149,11 @@ func (s *status) health() Health {
 	if idle := s.now().Sub(s.progress); waiting > 0 && idle > s.stuckAfter {
 		add("stuck: nothing stored for %s while %d messages wait", idle.Round(time.Second), waiting)
 	}
+	reasons = append(reasons, s.backlogReasonsLocked()...)
 	return Health{OK: len(reasons) == 0, Reasons: reasons}
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // figures are the gauges' values.
 type figures struct {
@@ -154,6 +162,8 @@ type figures struct {
 	held       int
 	parked     int
 	oldestAge  time.Duration
+	lag        time.Duration // of the oldest message in any stream
+	fill       float64       // of the fullest stream, 0 to 1
 	flushed    time.Time
 }
 
@@ -163,6 +173,9 @@ func (s *status) figures() figures {
 	f := figures{pending: s.pendingLocked(), held: s.held, parked: s.parked, flushed: s.flushed}
 	for _, c := range s.consumers {
 		f.ackPending += c.ackPending
+	}
+	for _, b := range s.backlogs {
+		f.lag, f.fill = max(f.lag, b.lag(s.now())), max(f.fill, b.fill())
 	}
 	if s.oldest > 0 {
 		f.oldestAge = max(0, s.now().Sub(time.UnixMilli(s.oldest)))

@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"corrosion/schema"
 )
 
 // Deps are what the ingester works with and does not own.
@@ -33,6 +35,7 @@ type Deps struct {
 // Ingester carries samples from JetStream to ClickHouse.
 type Ingester struct {
 	pipeline   *pipeline
+	backlog    *backlogWatch
 	status     *status
 	metrics    *metrics
 	registerer prometheus.Registerer
@@ -119,9 +122,10 @@ func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
 	if err != nil {
 		return err
 	}
-	i.status = newStatus(c.StuckAfter, d.Now)
+	i.status = newStatus(&c, d.Now)
 	i.status.leasesAway(errStarting)
 	i.metrics = newMetrics(i.status)
+	i.backlog = &backlogWatch{js: js, streams: []string{schema.StreamStats, schema.StreamStatsByServer}, status: i.status, log: d.Logger}
 	if i.registerer != nil {
 		if err := i.metrics.register(i.registerer); err != nil {
 			i.registerer = nil
@@ -157,7 +161,11 @@ func (i *Ingester) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	var watching sync.WaitGroup
+	watching.Go(func() { i.backlog.run(ctx) })
 	i.pipeline.run(ctx)
+	cancel()
+	watching.Wait()
 	return nil
 }
 

@@ -56,6 +56,8 @@ func newMetrics(s *status) *metrics {
 	m.inserts = m.histogram("insert_seconds", "Time of one INSERT that succeeded.", prometheus.ExponentialBuckets(0.005, 2, 12))
 
 	m.gauge("lag_messages", "Messages in the streams that were not delivered yet.", s, func(f figures) float64 { return float64(f.pending) })
+	m.gauge("lag_seconds", "How long the oldest message in the streams has waited.", s, func(f figures) float64 { return f.lag.Seconds() })
+	m.gauge("stream_fill_ratio", "How full the fullest stream is; at 1 publishers are refused.", s, func(f figures) float64 { return f.fill })
 	m.gauge("ack_pending_messages", "Messages delivered and not acknowledged, as JetStream sees it.", s, func(f figures) float64 { return float64(f.ackPending) })
 	m.gauge("held_messages", "Messages taken and not acknowledged.", s, func(f figures) float64 { return float64(f.held) })
 	m.gauge("parked_messages", "Messages that wait for their license to be looked up.", s, func(f figures) float64 { return float64(f.parked) })
