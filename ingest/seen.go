@@ -89,8 +89,12 @@ func (r *ranges) add(seq uint64) bool {
 	default:
 		r.spans = slices.Insert(r.spans, at, span{seq, seq})
 	}
-	if limit := r.limit; len(r.spans) > max(limit, 1) && (limit > 0 || len(r.spans) > maxSpans) {
-		r.spans = slices.Delete(r.spans, 0, 1)
+	limit := r.limit
+	if limit == 0 {
+		limit = maxSpans
+	}
+	if len(r.spans) > limit {
+		r.spans = slices.Delete(r.spans, 0, limit/8+1) // some at once, for each time moves the rest
 	}
 	return true
 }
