@@ -194,3 +194,37 @@ func waitExact(t *testing.T, ch driver.Conn, js jetstream.JetStream, want int) (
 	}
 	return rows, hourly
 }
+
+// A second ingester takes over what a killed one had pulled, within seconds.
+func TestTakeover(t *testing.T) {
+	c := &chaos{T: t, nats: localtest.NewNATS(t), ch: localtest.ClickHouse(t)}
+	ch := schematest.ClickHouse(t)
+	c.start(0)
+	nc, err := nats.Connect(c.nats.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, nc: nc, js: js, ch: ch}
+	license := uuid.New()
+	s := testSample(1)
+	s.TS = time.Now().UnixMilli()
+	r.publishMany(license, 1, &s)
+	r.waitStored(license, 1, 10*time.Second)
+	c.start(1)
+	var sent uint64 = 1
+	for i := range 3 {
+		c.ingesters[i%2].signal(t, syscall.SIGSTOP) // what it pulls now stays with it
+		r.publishMany(license, 100, &s)
+		sent += 100
+		begun := time.Now()
+		c.ingesters[i%2].kill(t)
+		r.waitStored(license, sent, 20*time.Second)
+		t.Logf("taken over within %s", time.Since(begun).Round(10*time.Millisecond))
+		c.start(i % 2)
+	}
+}

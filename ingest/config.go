@@ -47,7 +47,8 @@ type StreamsConfig struct {
 type PartitionsConfig struct {
 	// Count is in how many partitions each stream is split by license and, where the subject has one, server.
 	Count int
-	// Own bounds the partitions that this ingester takes; 0: all that are free.
+	// Own bounds the partitions that this ingester takes; 0: all that are free. All ingesters together must take Count
+	// and one: the rest, which is what was stored under another Count.
 	Own int
 	// Takeover is after how long a partition whose owner is silent is taken by another. An owner that cannot renew its
 	// lease stops inserting a fifth earlier.

@@ -27,6 +27,7 @@ type message struct {
 
 // answers are the words for a message. The receipts keep only the reply subject, so that a batch that waits for ClickHouse does not
 // hold its messages' bodies, too.
+// An ack is the empty word: it means the same as +ACK and is the least to send.
 type answers struct{ ack, progress, nak []byte }
 
 // checkEvery is how often a consumer is looked at: for its lag, and whether it is still there.
@@ -57,9 +58,12 @@ type puller struct {
 	dropNow context.CancelFunc
 	loops   sync.WaitGroup
 	keeper  *keeper         // of keep
+	kvGood  bool            // of keep: the last round worked
 	hold    context.Context // ends: renew no lease any more
 	letGo   context.CancelFunc
 	kept    chan struct{} // closes after letGo
+
+	epochs sync.Mutex // held while a stream's epoch is renewed
 
 	lastMu    sync.Mutex
 	lastReply map[uint64]string // by epoch: the reply subject of the last message acked or terminated
@@ -68,7 +72,7 @@ type puller struct {
 func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger, l *ledger) *puller {
 	p := &puller{
 		nc: nc, js: js, config: c, status: s, log: log, instance: l.instance, ledger: l,
-		say: answers{ack: []byte("+ACK"), progress: []byte("+WPI"), nak: []byte("-NAK")},
+		say: answers{progress: []byte("+WPI"), nak: []byte("-NAK")},
 		out: make(chan message, 1024), lastReply: map[uint64]string{}, kept: make(chan struct{}),
 	}
 	p.hard, p.dropNow = context.WithCancel(context.Background())
@@ -274,7 +278,32 @@ func (f *follower) bind() (jetstream.Consumer, *lane, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := f.checkSequences(ctx, stream, epoch, known); err != nil {
+		return nil, nil, err
+	}
 	return consumer, &lane{term: f.term, epoch: epoch, known: known}, nil
+}
+
+var errRepeats = errors.New("the stream has lost messages that it had confirmed, and repeats their sequences under a new epoch")
+
+// checkSequences renews the epoch of a stream that does not know sequences which are stored: NATS lost its newest
+// messages, most likely by a power cut, and what comes now must not be taken for them. Messages that were stored and not
+// acknowledged then are stored once more, unless their publisher numbered them.
+func (f *follower) checkSequences(ctx context.Context, stream jetstream.Stream, epoch, known uint64) error {
+	f.epochs.Lock() // one follower renews it, the others find it renewed
+	defer f.epochs.Unlock()
+	info, err := stream.Info(ctx) // after known was asked: other partitions go on
+	if err != nil {
+		return fmt.Errorf("look at stream: %w", err)
+	}
+	if known <= info.State.LastSeq {
+		return nil
+	}
+	if now, err := epochOf(info); err != nil || now != epoch {
+		return errors.Join(errRepeats, err)
+	}
+	f.log.Error(errRepeats.Error(), "stream", f.stream.Name, "stored", known, "last", info.State.LastSeq)
+	return errors.Join(errRepeats, renewEpoch(ctx, f.js, f.stream))
 }
 
 const consumerPrefix = "ingest-"

@@ -1,18 +1,28 @@
 // Package ingest carries samples from JetStream into ClickHouse.
 //
-// The way of a message: consumer.go pulls it, pipeline.go gives it to schema/wire, batch.go keeps its samples as
-// columns together with the receipt it owes, insert.go sends one batch as one block with one INSERT, and only then is
-// the message acknowledged. What is bad goes to the stream STATS_DEAD (dead.go) before its message is acknowledged.
+// The way of a message: keep.go takes partitions (lease.go), consumer.go pulls their messages, take.go gives them to
+// schema/wire, batch.go keeps the samples as columns together with the receipts they owe, insert.go sends one batch as
+// one block with one INSERT, and only then are the messages acknowledged. What is bad goes to the stream STATS_DEAD
+// (dead.go) before its message is acknowledged.
 //
 // What is promised:
 //
-//   - At least once: a message that JetStream stored is acknowledged only after ClickHouse has returned from the INSERT
-//     that holds all its good samples, and after JetStream has confirmed the dead letters of its bad ones.
-//   - Once within one process: a row's identity is (epoch, seq, idx), and a redelivered message whose rows this process
-//     holds or has stored is not stored again. A broken connection to a ClickHouse that kept running is resent with the
-//     token of the first try, which ClickHouse and its views drop if they know it. After a ClickHouse that was started
-//     anew the token proves nothing, so the batch goes under a new one: doubled at worst, never lost.
+//   - Exactly once: a message that JetStream stored is acknowledged only after ClickHouse has returned from the INSERT
+//     that holds all its good samples, and after JetStream has confirmed the dead letters of its bad ones; and no row,
+//     whose identity is (epoch, seq, idx), is inserted twice. One process remembers what it holds and has stored
+//     (seen.go). What another run may have stored is asked of ClickHouse, and only the rest is inserted (ledger.go):
+//     messages up to the highest sequence that was stored when their partition was taken, messages delivered again, and
+//     batches whose INSERT was in doubt.
+//   - One owner: a partition is inserted by the ingester that has its lease. An INSERT carries the end of the lease, by
+//     ClickHouse's own clock, and is refused when it begins later, however long its sender was stopped. A successor takes
+//     a lease that has lapsed, waits until the INSERTs that have begun are over, and then asks what is stored.
+//   - What publishers send twice (the same server, boot and n, or the same Nats-Msg-Id of a license) is stored once
+//     (twins.go), within one partition: a publisher that changes between the subjects is two publishers.
 //   - Full means full: while ClickHouse is away at most two batches and the consumers' pull buffers are held; pulling
 //     stops and JetStream holds the rest, up to its own bound, where it refuses publishers.
 //   - Nothing is dropped in silence: every refusal is a dead letter, a metric and (at most every ten seconds) a log line.
+//
+// What it cannot know: a ClickHouse whose clock is set back by more than a fifth of Takeover may let a late INSERT in,
+// and a NATS server that loses confirmed messages in a power cut may give their sequences to others. A killed
+// ClickHouse may keep rows without their rollup, which the aggregator rebuilds.
 package ingest

@@ -190,6 +190,19 @@ func TestConsumerDeletedIsMadeAnew(t *testing.T) {
 	})
 }
 
+func TestLeasesDeletedAreMadeAnew(t *testing.T) {
+	r := newRig(t, rigOptions{change: func(c *Config) {
+		c.Partitions.Takeover, c.Pull.AckWait = time.Second, 2*time.Second
+	}})
+	r.during(func() {
+		if err := r.js.DeleteKeyValue(t.Context(), leaseBucket); err != nil {
+			t.Fatal(err)
+		}
+		r.waitUnhealthy("partitions cannot be kept")
+		r.waitHealthy()
+	})
+}
+
 func TestStreamMadeAnewIsAnotherEpoch(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	license := r.licenses.add()

@@ -138,7 +138,7 @@ func (i *inserter) settleDoubt(ctx context.Context, b *batch) error {
 		if !sleep(ctx, time.Until(try.last)) { // what is still on its way may begin until then
 			return ctx.Err()
 		}
-		if err := i.over(ctx, b.token(), "-", []string{b.token()}); err != nil {
+		if err := i.over(ctx, b.token(), []string{b.token()}); err != nil {
 			return err
 		}
 	}

@@ -48,14 +48,17 @@ func (p *puller) round(claiming bool) error {
 	// Not bound to hold: a renewal that is given up half-way would leave its revision unknown to release.
 	ctx, cancel := context.WithTimeout(context.Background(), p.config.Partitions.Takeover/2)
 	defer cancel()
-	if p.keeper == nil {
+	if p.keeper == nil || !p.kvGood {
 		kv, err := p.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: leaseBucket, Description: "Which ingester owns which partition", History: 1, Replicas: p.config.Streams.Replicas,
 		})
 		if err != nil {
 			return fmt.Errorf("set up leases: %w", err)
 		}
-		p.keeper = newKeeper(kv, p.instance, &p.config)
+		if p.keeper == nil {
+			p.keeper = newKeeper(p.instance, &p.config)
+		}
+		p.keeper.kv = kv
 	}
 	faults := []error{p.keeper.renew(ctx)}
 	var taken []*term
@@ -72,7 +75,9 @@ func (p *puller) round(claiming bool) error {
 	if len(taken) > 0 {
 		p.begin(taken)
 	}
-	return errors.Join(faults...)
+	err := errors.Join(faults...)
+	p.kvGood = err == nil
+	return err
 }
 
 // begin has the messages of the taken partitions followed once their previous owners' INSERTs are over.

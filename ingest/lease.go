@@ -52,6 +52,7 @@ type keeper struct {
 
 	owned  map[string]*ownership
 	others map[string]sighting
+	lost   map[string]time.Time // when a partition was lost: what was sent for it may begin for a while
 }
 
 type ownership struct {
@@ -65,10 +66,10 @@ type sighting struct {
 	since    time.Time
 }
 
-func newKeeper(kv jetstream.KeyValue, instance string, c *Config) *keeper {
+func newKeeper(instance string, c *Config) *keeper {
 	return &keeper{
-		kv: kv, instance: instance, takeover: c.Partitions.Takeover, limit: c.Partitions.Own, now: time.Now,
-		owned: map[string]*ownership{}, others: map[string]sighting{},
+		instance: instance, takeover: c.Partitions.Takeover, limit: c.Partitions.Own, now: time.Now,
+		owned: map[string]*ownership{}, others: map[string]sighting{}, lost: map[string]time.Time{},
 	}
 }
 
@@ -89,6 +90,7 @@ func (k *keeper) renew(ctx context.Context) error {
 			o.confirm(sent)
 		case errors.Is(err, errLeaseLost):
 			k.drop(name)
+			k.lost[name] = k.now()
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("renew lease of partition %s: %w", name, err))
@@ -127,6 +129,9 @@ func (k *keeper) claim(ctx context.Context, name string) (*term, error) {
 	if k.owned[name] != nil || k.limit > 0 && len(k.owned) >= k.limit {
 		return nil, nil
 	}
+	if at, lost := k.lost[name]; lost && k.now().Sub(at) < k.takeover {
+		return nil, nil
+	}
 	entry, err := k.kv.Get(ctx, name)
 	sent := k.now()
 	switch {
@@ -137,6 +142,9 @@ func (k *keeper) claim(ctx context.Context, name string) (*term, error) {
 		return nil, fmt.Errorf("look at lease of partition %s: %w", name, err)
 	}
 	owner := string(entry.Value())
+	if owner == k.instance {
+		owner = "" // taken by us, and the answer was lost
+	}
 	if owner != "" {
 		if seen, known := k.others[name]; !known || seen.revision != entry.Revision() {
 			k.others[name] = sighting{entry.Revision(), sent}

@@ -52,12 +52,11 @@ func (l *ledger) close() {
 	l.link.close()
 }
 
-// settle returns when every INSERT that other instances have begun by now is over. Those of the previous owners are
-// ended: their leases are lost.
+// settle returns when every INSERT that has begun by now is over: also our own, which may hold what we lost and took
+// again. Those of the previous owners are ended: their leases are lost.
 func (l *ledger) settle(ctx context.Context, previous []string) error {
 	return l.with(ctx, func(ctx context.Context, link *link) error {
-		own := instancePrefix(l.instance)
-		running, err := link.running(ctx, queryPrefix, own)
+		running, err := link.running(ctx, queryPrefix)
 		if err != nil || len(running) == 0 {
 			return err
 		}
@@ -66,7 +65,7 @@ func (l *ledger) settle(ctx context.Context, previous []string) error {
 				return err
 			}
 		}
-		return link.over(ctx, queryPrefix, own, running)
+		return link.over(ctx, queryPrefix, running)
 	})
 }
 
@@ -86,11 +85,11 @@ func (l *ledger) highest(ctx context.Context, epoch, first uint64) (highest uint
 	return highest, err
 }
 
-// running lists the INSERTs under way whose query_id begins with prefix and not with own.
-func (l *link) running(ctx context.Context, prefix, own string) ([]string, error) {
+// running lists the INSERTs under way whose query_id begins with prefix.
+func (l *link) running(ctx context.Context, prefix string) ([]string, error) {
 	var ids proto.ColStr
 	err := l.do(ctx, "ask for running inserts", ch.Query{
-		Body: askRunning, Parameters: ch.Parameters(map[string]any{"prefix": prefix, "own": own}),
+		Body: askRunning, Parameters: ch.Parameters(map[string]any{"prefix": prefix}),
 		Result: proto.Results{{Name: "query_id", Data: &ids}},
 	})
 	var all []string
@@ -101,11 +100,11 @@ func (l *link) running(ctx context.Context, prefix, own string) ([]string, error
 }
 
 // over waits until none of these INSERTs is under way any more.
-func (l *link) over(ctx context.Context, prefix, own string, these []string) error {
+func (l *link) over(ctx context.Context, prefix string, these []string) error {
 	ctx, cancel := context.WithTimeout(ctx, overWithin)
 	defer cancel()
 	for {
-		running, err := l.running(ctx, prefix, own)
+		running, err := l.running(ctx, prefix)
 		if err != nil {
 			return err
 		}

@@ -134,6 +134,39 @@ func TestStreamFromBeforePartitions(t *testing.T) {
 	}
 }
 
+// A NATS that lost its newest messages gives their sequences to others, which are stored all the same.
+func TestRepeatedSequencesAreStored(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	license := r.licenses.add()
+	r.stop()
+	stream, err := r.js.Stream(t.Context(), schema.StreamStats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost []schema.Sample
+	for i := range 10 {
+		s := plain(i, time.Now())
+		s.License, s.Epoch, s.Seq, s.ReceivedAt = license, uint64(stream.CachedInfo().Created.UnixNano()), uint64(i)+1, s.TS
+		lost = append(lost, s)
+	}
+	schematest.InsertSamples(t, r.ch, lost)
+	s := plain(100, time.Now())
+	if seq := r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &s)); seq != 1 {
+		t.Fatalf("sequence %d", seq)
+	}
+	r.start()
+	r.waitStored(license, 11, 10*time.Second)
+	r.waitAcked(5 * time.Second)
+	r.stop()
+	r.start()
+	r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &s))
+	r.waitStored(license, 12, 10*time.Second)
+	var epochs uint64
+	if err := r.query("SELECT uniqExact(epoch) FROM corrosion.samples WHERE license_id = ?", []any{license}, &epochs); err != nil || epochs != 2 {
+		t.Errorf("%d epochs (%v), want 2", epochs, err)
+	}
+}
+
 // Fewer partitions than before: what waits in those that are no more is stored.
 func TestFewerPartitions(t *testing.T) {
 	r := newRig(t, rigOptions{change: func(c *Config) { c.Partitions.Count = 16 }})

@@ -21,8 +21,8 @@ const (
 		" AND seq BETWEEN {first:UInt64} AND {last:UInt64}" +
 		" AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')"
 
-	// askRunning gives the INSERTs under way of a kind of query_id, but for those of one instance.
-	askRunning = "SELECT query_id FROM system.processes WHERE startsWith(query_id, {prefix:String}) AND NOT startsWith(query_id, {own:String})"
+	// askRunning gives the INSERTs under way of a kind of query_id.
+	askRunning = "SELECT query_id FROM system.processes WHERE startsWith(query_id, {prefix:String})"
 
 	// killRunning ends the INSERTs of an instance that lost its lease; one that waits for its client would run for minutes.
 	killRunning = "KILL QUERY WHERE startsWith(query_id, '%s') ASYNC"
