@@ -79,7 +79,7 @@ func DefaultConfig() Config {
 		TokenQuota:            Quota{Requests: 600, Window: time.Minute},
 		AddressQuota:          Quota{Requests: 240, Window: time.Minute},
 		SiteQuota:             Quota{Requests: 2400, Window: time.Minute},
-		MaxExports:            8,
+		MaxExports:            4,
 		MaxLicenseExports:     2,
 		ContentSecurityPolicy: DefaultContentSecurityPolicy,
 	}

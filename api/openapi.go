@@ -47,6 +47,7 @@ func (s *Server) openAPI() {
 	}
 	config.AllowAdditionalPropertiesByDefault = true
 	s.huma = humafiber.New(s.app, config)
+	s.documenter = huma.NewAPI(config, noRoutes{})
 }
 
 // register adds a JSON route. Huma describes it and writes its answer; the query is read by handle, which must end
@@ -76,10 +77,7 @@ func serve[O any](ctx context.Context, s *Server, path string, handle func(conte
 // describe adds a route that huma does not answer to the document.
 func describe[I any](s *Server, op huma.Operation) {
 	s.prepare(&op)
-	documenter := huma.NewAPI(huma.Config{
-		OpenAPI: s.huma.OpenAPI(), Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat},
-	}, noRoutes{})
-	huma.Register(documenter, op, func(context.Context, *I) (*struct{}, error) { return nil, nil })
+	huma.Register(s.documenter, op, func(context.Context, *I) (*struct{}, error) { return nil, nil })
 	s.learn(op)
 }
 
@@ -128,12 +126,27 @@ func private() []map[string][]string { return []map[string][]string{{bearer: {}}
 
 // publish writes the document and the reference once all routes are there.
 func (s *Server) publish() error {
+	neverNullArrays(s.huma.OpenAPI())
 	var err error
 	if s.document, err = json.Marshal(s.huma.OpenAPI()); err != nil {
 		return errors.Join(errors.New("write OpenAPI document"), err)
 	}
 	s.docs, err = renderDocs(s.huma.OpenAPI())
 	return err
+}
+
+// neverNullArrays takes back what huma says of Go's slices: ours are never null, and clients need not check.
+func neverNullArrays(document *huma.OpenAPI) {
+	for _, schema := range document.Components.Schemas.Map() {
+		for _, property := range schema.Properties {
+			property.Nullable = property.Nullable && property.Type != huma.TypeArray
+		}
+	}
+	for _, item := range document.Paths {
+		for _, p := range item.Get.Parameters {
+			p.Schema.Nullable = false
+		}
+	}
 }
 
 func (s *Server) serveDocument(c *fiber.Ctx) error {

@@ -17,8 +17,10 @@ type Server struct {
 	cfg     Config
 	deps    Deps
 	app     *fiber.App
-	huma    huma.API
 	metrics *metrics
+
+	// huma serves and describes JSON routes; documenter describes into the same document what Fiber answers.
+	huma, documenter huma.API
 
 	// known are the query parameters of each path.
 	known    map[string]map[string]bool

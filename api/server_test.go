@@ -165,6 +165,11 @@ func TestDocumentNamesTheContract(t *testing.T) {
 			t.Errorf("%s is not in the document", want)
 		}
 	}
+	for _, bad := range []string{`["array","null"]`, `"additionalProperties":false`} {
+		if strings.Contains(body, bad) {
+			t.Errorf("%s is in the document", bad)
+		}
+	}
 }
 
 func TestReference(t *testing.T) {

@@ -56,6 +56,9 @@ func (s *Server) timeseries(ctx context.Context, in *inputs, license uuid.UUID, 
 	if err != nil {
 		return nil, err
 	}
+	// A nil slice would be written as null.
+	body.Timestamps, body.Partial = append([]int64{}, body.Timestamps...), append([]bool{}, body.Partial...)
+	body.Series = append([]query.Series{}, body.Series...)
 	return &timeseriesOutput{CacheControl: cacheControl(cache, request.Range, in.now), Vary: "Authorization", Body: body}, nil
 }
 

@@ -15,18 +15,6 @@ import (
 	"corrosion/schema"
 )
 
-// Headers of a dead letter. Its body is the bad bytes alone; Content-Encoding is set where the bytes are encoded:
-// a message that could not be decoded keeps its own, and what is too long for one message is sent as zstd.
-const (
-	HeaderReason    = "Corrosion-Reason"
-	HeaderDetail    = "Corrosion-Detail"
-	HeaderSubject   = "Corrosion-Subject"
-	HeaderEpoch     = "Corrosion-Epoch"
-	HeaderSeq       = "Corrosion-Seq"
-	HeaderIdx       = "Corrosion-Idx"       // place in its message; -1: the message as a whole
-	HeaderTruncated = "Corrosion-Truncated" // length of the bytes before they were cut
-)
-
 // maxDetail bounds the detail header, bytes.
 const maxDetail = 512
 
@@ -134,12 +122,12 @@ func (g *graveyard) buryWindow(ctx context.Context, letters []letter) error {
 func (g *graveyard) envelope(l *letter) *nats.Msg {
 	m := nats.NewMsg(schema.DeadSubject(l.license))
 	m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%d-%d-%d", l.epoch, l.seq, l.idx))
-	m.Header.Set(HeaderReason, l.reason)
-	m.Header.Set(HeaderDetail, headerText(l.detail, maxDetail))
-	m.Header.Set(HeaderSubject, l.subject)
-	m.Header.Set(HeaderEpoch, strconv.FormatUint(l.epoch, 10))
-	m.Header.Set(HeaderSeq, strconv.FormatUint(l.seq, 10))
-	m.Header.Set(HeaderIdx, strconv.Itoa(l.idx))
+	m.Header.Set(schema.DeadReason, l.reason)
+	m.Header.Set(schema.DeadDetail, headerText(l.detail, maxDetail))
+	m.Header.Set(schema.DeadOf, l.subject)
+	m.Header.Set(schema.DeadEpoch, strconv.FormatUint(l.epoch, 10))
+	m.Header.Set(schema.DeadSeq, strconv.FormatUint(l.seq, 10))
+	m.Header.Set(schema.DeadIdx, strconv.Itoa(l.idx))
 	m.Data = l.body
 	encoding := l.encoding
 	room := int(g.nc.MaxPayload()) - 4<<10 // headers count as payload, too
@@ -148,7 +136,7 @@ func (g *graveyard) envelope(l *letter) *nats.Msg {
 			m.Data, encoding = compress(l.body), "zstd"
 		}
 		if len(m.Data) > room {
-			m.Header.Set(HeaderTruncated, strconv.Itoa(len(l.body)))
+			m.Header.Set(schema.DeadTruncated, strconv.Itoa(len(l.body)))
 			m.Data, encoding = l.body[:min(len(l.body), room)], l.encoding
 		}
 	}

@@ -184,12 +184,12 @@ func TestBadNeighboursBecomeDeadLetters(t *testing.T) {
 	}
 	for _, l := range letters {
 		var seq uint64
-		fmt.Sscan(l.Header.Get(HeaderSeq), &seq)
-		got := expected{l.Subject, l.Header.Get(HeaderReason), l.Header.Get(HeaderIdx), string(l.Data)}
+		fmt.Sscan(l.Header.Get(schema.DeadSeq), &seq)
+		got := expected{l.Subject, l.Header.Get(schema.DeadReason), l.Header.Get(schema.DeadIdx), string(l.Data)}
 		if got != want[seq] {
 			t.Errorf("letter of message %d is %.300v,\nwant %.300v", seq, got, want[seq])
 		}
-		if l.Header.Get(HeaderDetail) == "" || !strings.HasPrefix(l.Header.Get(HeaderSubject), "corrosion.") {
+		if l.Header.Get(schema.DeadDetail) == "" || !strings.HasPrefix(l.Header.Get(schema.DeadOf), "corrosion.") {
 			t.Errorf("letter of message %d: headers %v", seq, l.Header)
 		}
 	}

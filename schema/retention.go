@@ -49,13 +49,26 @@ func ReadRetention(ctx context.Context, conn driver.Conn) (Retention, error) {
 	return retention, rows.Err()
 }
 
-// ApplyRetention makes the tables keep their rows for whole days and changes only what differs. Raw is at least one
-// day and never longer than the hours.
-func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error {
-	raw, hourly := int(want.Raw/(24*time.Hour)), int(want.Hourly/(24*time.Hour))
-	if raw < 1 || hourly < raw || hourly > 3650 {
+// days are the whole days of both limits.
+func (r Retention) days() (raw, hourly int) {
+	const day = 24 * time.Hour
+	return int(r.Raw / day), int(r.Hourly / day)
+}
+
+// Validate says whether the tables can keep their rows so: raw at least one day, and never longer than the hours.
+func (r Retention) Validate() error {
+	if raw, hourly := r.days(); raw < 1 || hourly < raw || hourly > 3650 {
 		return fmt.Errorf("retention: raw %d and hourly %d days: raw must be at least 1, hourly from raw to 3650", raw, hourly)
 	}
+	return nil
+}
+
+// ApplyRetention makes the tables keep their rows for whole days and changes only what differs.
+func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error {
+	if err := want.Validate(); err != nil {
+		return err
+	}
+	raw, hourly := want.days()
 	have, err := ReadRetention(ctx, conn)
 	if err != nil {
 		return err

@@ -26,13 +26,14 @@ type Config struct {
 	MaxIdle time.Duration
 	// MaxMemory bounds what the engine uses for one export, bytes.
 	MaxMemory uint64
-	// MaxThreads bounds the engine's threads for one export; 0 leaves it to the engine.
+	// MaxThreads bounds the engine's threads for one export, and with them its memory; 0 leaves it to the engine.
 	MaxThreads int
 }
 
-// DefaultConfig allows an export an hour: at the slowest measured rate, 0.5 M rows/s, that is 1.8 billion rows.
+// DefaultConfig allows an export an hour: at the slowest measured rate, 0.2 M rows/s, that is 700 million rows. The engine
+// was seen to use 180 MiB for CSV and 330 MiB for NDJSON with two threads, whatever the length.
 func DefaultConfig() Config {
-	return Config{MaxExecution: time.Hour, MaxIdle: time.Minute, MaxMemory: 1 << 30}
+	return Config{MaxExecution: time.Hour, MaxIdle: time.Minute, MaxMemory: 1 << 30, MaxThreads: 4}
 }
 
 // Validate says what is wrong with c.

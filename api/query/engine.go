@@ -37,16 +37,20 @@ func New(conn driver.Conn, cfg Config, now func() time.Time) *Engine {
 // Errors wrap ErrUnavailable when ClickHouse does not answer.
 func (e *Engine) Retention(ctx context.Context) (schema.Retention, error) {
 	e.retentionMu.Lock()
-	defer e.retentionMu.Unlock()
-	if !e.retentionAt.IsZero() && e.now().Sub(e.retentionAt).Abs() < e.cfg.RetentionFor {
-		return e.retention, nil
+	known, at := e.retention, e.retentionAt
+	e.retentionMu.Unlock()
+	if !at.IsZero() && e.now().Sub(at).Abs() < e.cfg.RetentionFor {
+		return known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
+	// Asked without the lock: a store that hangs must not make requests queue up behind each other.
+	ctx, cancel := e.run.bounded(ctx)
 	defer cancel()
 	retention, err := schema.ReadRetention(ctx, e.run.conn)
 	if err != nil {
 		return schema.Retention{}, fmt.Errorf("retention: %w", classify(ctx, err))
 	}
+	e.retentionMu.Lock()
+	defer e.retentionMu.Unlock()
 	e.retention, e.retentionAt = retention, e.now()
 	return retention, nil
 }

@@ -14,8 +14,9 @@ import (
 
 const (
 	minStep = time.Second
-	// MaxServers and MaxMetrics bound how many servers and metrics one request may choose.
+	// MaxServers bounds how many servers one request may choose.
 	MaxServers = 1000
+	// MaxMetrics bounds how many metrics one request may name.
 	MaxMetrics = 50
 	// metricPrefix marks a custom metric.
 	metricPrefix = "metrics."

@@ -21,7 +21,14 @@ const (
 	codeTooManyBytes = 307
 	codeTooManyRows  = 158
 	codeResultRows   = 396
+	// codeTooManyQueries says that ClickHouse is busy, whatever was asked.
+	codeTooManyQueries = 202
 )
+
+// answerGrace is how long after the timeout ClickHouse may take to say so.
+const answerGrace = 3 * time.Second
+
+var errNoAnswer = errors.New("no answer in time")
 
 // runner asks ClickHouse; nothing else in the package does.
 type runner struct {
@@ -32,7 +39,7 @@ type runner struct {
 // query runs one statement and hands each row to scan. A scan that returns an error, an ended context and the timeout end the
 // query in ClickHouse too. Errors wrap ErrUnavailable, ErrTooHeavy or the context's error where these are the cause.
 func (r runner) query(ctx context.Context, s statement, scan func(driver.Rows) error) error {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	rows, err := r.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(r.settings(s))), s.text, s.args...)
 	if err != nil {
@@ -48,6 +55,17 @@ func (r runner) query(ctx context.Context, s statement, scan func(driver.Rows) e
 		return fmt.Errorf("%s: %w", s.name, classify(ctx, err))
 	}
 	return nil
+}
+
+// bounded gives up on a ClickHouse that has not even said that the time is up. It is no deadline: the driver would put its
+// own limit in the place of max_execution_time, and a slow query would look like a store that is away.
+func (r runner) bounded(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(r.cfg.Timeout+answerGrace, func() { cancel(errNoAnswer) })
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
 }
 
 // settings bound a query where it runs.
@@ -74,11 +92,18 @@ func classify(ctx context.Context, err error) error {
 		if slices.Contains([]int32{codeTimeout, codeMemory, codeTooManyBytes, codeTooManyRows, codeResultRows}, exception.Code) {
 			return fmt.Errorf("%w: %w", ErrTooHeavy, err)
 		}
+		if exception.Code == codeTooManyQueries {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
 		return err
-	case errors.Is(ctx.Err(), context.Canceled):
-		return fmt.Errorf("%w: %w", context.Canceled, err)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, clickhouse.ErrAcquireConnTimeout), errors.Is(err, clickhouse.ErrAcquireConnNoAddress), errors.Is(err, clickhouse.ErrServerUnexpectedData), errors.Is(err, net.ErrClosed):
+	case errors.Is(context.Cause(ctx), errNoAnswer):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrTooHeavy, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, clickhouse.ErrAcquireConnTimeout), errors.Is(err, clickhouse.ErrAcquireConnNoAddress), errors.Is(err, clickhouse.ErrServerUnexpectedData):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

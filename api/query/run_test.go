@@ -61,7 +61,12 @@ func TestHeavyQueryIsTooHeavy(t *testing.T) {
 	run := runner{conn: schematest.ClickHouse(t), cfg: cfg}
 	heavy := statement{name: "heavy", text: "SELECT length(groupArray(number)) FROM numbers(100000000)"}
 	if err := run.query(t.Context(), heavy, func(driver.Rows) error { return nil }); !errors.Is(err, ErrTooHeavy) {
-		t.Errorf("got %v, want ErrTooHeavy", err)
+		t.Errorf("memory: got %v, want ErrTooHeavy", err)
+	}
+	run.cfg.Timeout = time.Second
+	slow := statement{name: "slow", text: "SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1"}
+	if err := run.query(t.Context(), slow, func(driver.Rows) error { return nil }); !errors.Is(err, ErrTooHeavy) {
+		t.Errorf("time: got %v, want ErrTooHeavy", err)
 	}
 }
 

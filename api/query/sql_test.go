@@ -92,7 +92,7 @@ func TestGoldenSQL(t *testing.T) {
 			}
 			text.WriteString("\n")
 		}
-		path := filepath.Join("testdata", name+".sql")
+		path := filepath.Join("testdata", name+".golden")
 		if *update {
 			if err := os.MkdirAll("testdata", 0o755); err != nil {
 				t.Fatal(err)

@@ -105,6 +105,9 @@ func TestBadSamplesHarmNobody(t *testing.T) {
 			t.Errorf("%s: dead for %q, want %q", c.name, got, c.reason)
 		}
 	}
+	if out := p.corrosion("dead", "list", "--reason", "ts-ahead"); !strings.Contains(out, license) || strings.Count(out, "\n") != 2 {
+		t.Errorf("dead list --reason ts-ahead: got\n%s", out)
+	}
 	_, metrics := p.get("", "/metrics", nil, nil)
 	if !strings.Contains(metrics, "corrosion_ingest_samples_rejected_total") {
 		t.Error("/metrics does not count what was rejected")

@@ -122,7 +122,8 @@ func (p *platform) try(args ...string) (code int, stdout, stderr string) {
 	var out, errs lockedBuffer
 	e := &env{ctx: context.Background(), stdin: strings.NewReader(""), stdout: &out, stderr: &errs, hurry: make(chan struct{})}
 	command := 1
-	if args[0] == "license" || args[0] == "admin" {
+	switch args[0] {
+	case "license", "admin", "dead":
 		command = 2
 	}
 	args = append(args[:command:command], append([]string{"--data", p.data}, args[command:]...)...)

@@ -27,6 +27,7 @@ type cli struct {
 	Simulate simulateCommand `cmd:"" help:"Publish lifelike game servers over NATS."`
 	Replay   replayCommand   `cmd:"" help:"Publish recorded samples (CSV or NDJSON; plain, gzip or zstd) over NATS."`
 	SQL      sqlCommand      `cmd:"" name:"sql" help:"Run one query against ClickHouse."`
+	Dead     deadCommand     `cmd:"" help:"Samples that could not be stored: list, show, replay, purge."`
 	Doctor   doctorCommand   `cmd:"" help:"Check every dependency and setting, and say what to do about each fault."`
 }
 

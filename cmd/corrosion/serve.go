@@ -23,6 +23,9 @@ type serveCommand struct {
 
 // Run serves until the first signal; then everything stops in order.
 func (c *serveCommand) Run(e *env) (err error) {
+	if err := c.value().Validate(); err != nil {
+		return err
+	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
 	if err := c.open(e, r); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -217,7 +216,7 @@ func TestRolesAlone(t *testing.T) {
 func TestWrongCalls(t *testing.T) {
 	f := func(want int, says string, args ...string) {
 		t.Helper()
-		var out bytes.Buffer
+		var out lockedBuffer
 		e := &env{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &out, hurry: make(chan struct{})}
 		if code := run(e, args); code != want || !strings.Contains(out.String(), says) {
 			t.Errorf("%v: got exit %d and %q; want %d with %q", args, code, out.String(), want, says)

@@ -140,7 +140,7 @@ func (r *csvRows) peek() error {
 	texts, numbers := make([]int, len(r.cols)), make([]int, len(r.cols))
 	for len(r.peeked) < peekRows {
 		record, line, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if bad := (*lineError)(nil); errors.As(err, &bad) {

@@ -56,7 +56,7 @@ func (r *jsonRows) readLine() ([]byte, error) {
 			r.buf = append(r.buf, part...)
 		}
 		switch {
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 		case err == io.EOF && len(r.buf) == 0 && !long, err != nil && err != io.EOF:
 			return nil, err
 		case long:

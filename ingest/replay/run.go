@@ -269,7 +269,7 @@ func (r *replay) file(ctx context.Context, phase string, s source, cols *columns
 		}
 		bad := (*lineError)(nil)
 		switch err := lines.next(&at); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && !errors.As(err, &bad):
 			return err
