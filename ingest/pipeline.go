@@ -349,11 +349,12 @@ func (p *pipeline) letter(m *message, l letter) {
 
 // owe adds the receipt to the batch; the first one starts its age.
 func (p *pipeline) owe(r receipt) {
-	first := p.filling.empty()
-	p.filling.owe(r, p.now())
-	if first {
-		p.due.Reset(p.age) // after the batch's own start, or it could come too early and never again
+	if !p.filling.empty() {
+		p.filling.owe(r, time.Time{})
+		return
 	}
+	p.filling.owe(r, p.now())
+	p.due.Reset(p.age) // after the batch's own start, or it could come too early and never again
 }
 
 // learn lets the messages of a license go on whose standing is known now.
