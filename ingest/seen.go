@@ -7,7 +7,7 @@ import "slices"
 // run ahead of each other, so the sets are bitmaps.
 type seen struct {
 	held, stored map[uint64]*pages // by epoch
-	epochs       []uint64           // in the order of their coming
+	epochs       []uint64          // in the order of their coming
 }
 
 // maxEpochs is how many incarnations of streams are remembered.
