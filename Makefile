@@ -15,10 +15,10 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay
 
-.PHONY: help run test bench chaos lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run test bench chaos bench-ingest bench-fresh bench-growth lint generate build clean engines web test-go test-web test-e2e truth
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 run: build engines ## start the platform with its demo network; open the address it prints
 	$(BIN) serve --demo
@@ -84,6 +84,16 @@ bench: engines ## measure the path of a sample and of a query; see docs/benchmar
 	go test -run '^$$' -bench . -benchmem ./schema/wire
 	go test -run '^$$' -bench . -benchmem -benchtime 5x -timeout 30m ./ingest ./ingest/simulate
 	go test -run '^$$' -bench . -benchmem -benchtime 10x -timeout 30m ./api/query ./api
+
+# More flags in ARGS, e.g. make bench-ingest ARGS="-bench.single 100000 -bench.batched 300000 -bench.rounds 1".
+bench-ingest: engines ## drain backlogs, against pulling and inserting alone, in one run
+	go test ./ingest -count=1 -run '^TestBenchIngest$$' -v -timeout 60m -args -bench.ingest $(ARGS)
+
+bench-fresh: engines ## time from publish to visible at 10k, 50k and 100k samples/s
+	go test ./ingest -count=1 -run '^TestBenchFresh$$' -v -timeout 60m -args -bench.fresh $(ARGS)
+
+bench-growth: engines ## drain into a table of 100 million rows, against an empty one
+	go test ./ingest -count=1 -run '^TestBenchGrowth$$' -v -timeout 90m -args -bench.growth $(ARGS)
 
 generate: engines ## make generated code anew: Postgres queries by sqlc, docs/openapi.json
 	cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc generate

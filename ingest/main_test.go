@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == childIngester {
 		runChild(os.Args[2], os.Args[3])
 	}
+	if len(os.Args) == 3 && os.Args[1] == benchWorker {
+		runBenchWorker(os.Args[2])
+	}
 	localtest.Main(m)
 }
 
