@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
 
 	"corrosion/schema"
 )
@@ -34,7 +35,7 @@ type batch struct {
 	since    time.Time // when the first message came
 
 	rows  int
-	bytes int // what the columns and letters hold, about
+	bytes int // what the columns, letters, ids and receipts hold, about
 
 	license  proto.ColUUID
 	server   *words
@@ -53,15 +54,19 @@ type batch struct {
 // rowBytes is a row without texts and metrics: identity and times, three word keys, and a null mark for each field.
 const rowBytes = 16 + 3*8 + 8 + 2 + 4*int(schema.NumFields) + 9*int(schema.NumFields)/2
 
+// receiptBytes is a receipt and its reply subject.
+const receiptBytes = 200
+
 // newBatch makes an empty batch whose columns are those of schema.SampleColumns, in order.
 func newBatch() *batch {
-	b := &batch{server: newWords(false), metrics: newMetricsColumn()}
+	b := &batch{}
+	b.server, b.metrics = newWords(false, &b.bytes), newMetricsColumn(&b.bytes)
 	data := map[string]proto.ColInput{
 		"license_id": &b.license, "server_id": b.server, "ts": &b.ts, "metrics": b.metrics,
 		"epoch": &b.epoch, "seq": &b.seq, "idx": &b.idx, "received_at": &b.received,
 	}
 	for f := range schema.NumFields {
-		b.fields[f] = newFieldColumn(f)
+		b.fields[f] = newFieldColumn(f, &b.bytes)
 		data[f.String()] = b.fields[f].input()
 	}
 	for _, c := range schema.SampleColumns() {
@@ -94,6 +99,13 @@ func (b *batch) owe(r receipt, now time.Time) {
 	}
 	b.oldest = min(b.oldest, r.storedAt)
 	b.receipts = append(b.receipts, r)
+	b.bytes += receiptBytes
+}
+
+// name keeps a message's id.
+func (b *batch) name(license uuid.UUID, id string, of identity) {
+	b.ids.append(license, id, of)
+	b.bytes += len(id) + 64
 }
 
 // bury adds a dead letter.

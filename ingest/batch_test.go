@@ -127,7 +127,7 @@ func TestBatchFull(t *testing.T) {
 // Words are decoded by ch-go's own reader, for dictionaries of one, two and four bytes a key.
 func TestWordsRoundTrip(t *testing.T) {
 	for _, distinct := range []int{1, 255, 256, 300, 70_000} {
-		w := newWords(false)
+		w := newWords(false, new(int))
 		rows := distinct + 1000
 		want := make([]string, rows)
 		for i := range want {

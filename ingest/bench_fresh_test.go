@@ -66,6 +66,7 @@ type fresh struct {
 	*benchServers
 	rate   int
 	marker uuid.UUID // license of the samples that are timed
+	boot   string    // part of every boot, so that runs on the same servers are no duplicates of each other
 	js     jetstream.JetStream
 
 	mu    sync.Mutex  // covers sent
@@ -108,6 +109,9 @@ func (f *fresh) publish(ctx context.Context, t *testing.T) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	source := newTraffic(100, 0)
+	for i := range source.boots {
+		source.boots[i] += f.boot
+	}
 	samples := make([]schema.Sample, source.per)
 	var marked time.Time
 	for {
@@ -209,23 +213,32 @@ func (f *fresh) settle(t *testing.T, stopWatching func()) {
 
 // row sums a rate up. The backlog's growth is that between the first and the last third of the time.
 func (f *fresh) row(m measured, seconds float64) string {
-	var delays []time.Duration
+	delays := f.delays()
+	if len(delays) == 0 || len(f.backlog) < 3 {
+		return fmt.Sprintf("| %d | too short |\n", f.rate)
+	}
+	each := float64(f.total) / float64(f.count) // samples a message
+	third := len(f.backlog) / 3
+	before, after := mean(f.backlog[:third])*each, mean(f.backlog[len(f.backlog)-third:])*each
+	return fmt.Sprintf("| %d | %.0f | %.0f | %.0f | %.0f | %d | %.0f | %.0f | %.0f | %+.0f | %.2f |\n",
+		f.rate, float64(f.total)/seconds, quantile(delays, 0.5), quantile(delays, 0.99), quantile(delays, 1), len(delays),
+		before, after, slices.Max(f.backlog)*each, (after-before)/(float64(len(f.backlog))*2/3), m.CPU/float64(f.total)*1e6)
+}
+
+// delays are the times of the marks after the warm-up, the least first.
+func (f *fresh) delays() (delays []time.Duration) {
 	for n, d := range f.delay {
 		if f.sent[n].Sub(f.begun) > freshWarm {
 			delays = append(delays, d)
 		}
 	}
 	slices.Sort(delays)
-	if len(delays) == 0 || len(f.backlog) < 3 {
-		return fmt.Sprintf("| %d | too short |\n", f.rate)
-	}
-	at := func(q float64) float64 { return float64(delays[int(q*float64(len(delays)-1))].Microseconds()) / 1000 }
-	each := float64(f.total) / float64(f.count) // samples a message
-	third := len(f.backlog) / 3
-	before, after := mean(f.backlog[:third])*each, mean(f.backlog[len(f.backlog)-third:])*each
-	return fmt.Sprintf("| %d | %.0f | %.0f | %.0f | %.0f | %d | %.0f | %.0f | %.0f | %+.0f | %.2f |\n",
-		f.rate, float64(f.total)/seconds, at(0.5), at(0.99), at(1), len(delays),
-		before, after, slices.Max(f.backlog)*each, (after-before)/(float64(len(f.backlog))*2/3), m.CPU/float64(f.total)*1e6)
+	return delays
+}
+
+// quantile of sorted times, ms.
+func quantile(sorted []time.Duration, q float64) float64 {
+	return float64(sorted[int(q*float64(len(sorted)-1))].Microseconds()) / 1000
 }
 
 func mean(values []float64) float64 {

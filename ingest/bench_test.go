@@ -211,7 +211,7 @@ func benchmarkPull(b *testing.B, messages, per int) {
 		b.StartTimer()
 		p.start()
 		for range messages {
-			m := <-p.messages()
+			m := p.next()
 			if err := p.ack(&m.receipt); err != nil {
 				b.Fatal(err)
 			}

@@ -37,6 +37,8 @@ type job struct {
 	Messages         int
 	Per, Metrics     int
 	Profile          string // file for a CPU profile; empty: none
+	// Quota is the storming license's samples a second; 0: the default.
+	Quota int64
 }
 
 // measured is the figures of one worker.
@@ -152,7 +154,7 @@ func (w *worker) pull(j job) error {
 	p := newPuller(nc, js, c, newStatus(&c, time.Now), slog.New(slog.DiscardHandler), &ledger{link: l, instance: uuid.NewString()})
 	p.start()
 	for n := range j.Messages {
-		m := <-p.messages()
+		m := p.next()
 		if n == 0 {
 			if err := w.startClock(j); err != nil {
 				return err
@@ -232,7 +234,7 @@ func (w *worker) drain(j job) error {
 	if err != nil {
 		return err
 	}
-	i, err := New(benchConfig(j), Deps{Licenses: everyLicense{}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	i, err := New(benchConfig(j), Deps{Licenses: stormLicenses{j.Quota}, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		return err
 	}
@@ -288,6 +290,19 @@ func untilEmpty(js jetstream.JetStream) error {
 // startWorker runs a job in a process of its own; stop ends a "serve", result waits and gives the figures.
 func startWorker(t testing.TB, j job) (stop func(), result func() measured) {
 	t.Helper()
+	w := launchWorker(t, j)
+	return w.stop, w.result
+}
+
+// launched is a worker in its process.
+type launched struct {
+	pid    int
+	stop   func()
+	result func() measured
+}
+
+func launchWorker(t testing.TB, j job) launched {
+	t.Helper()
 	raw, err := json.Marshal(j)
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +317,7 @@ func startWorker(t testing.TB, j job) (stop func(), result func() measured) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return func() { _ = stdin.Close() }, func() (m measured) {
+	return launched{pid: cmd.Process.Pid, stop: func() { _ = stdin.Close() }, result: func() (m measured) {
 		t.Helper()
 		if err := cmd.Wait(); err != nil {
 			t.Fatalf("%s: %v", j.Do, err)
@@ -311,5 +326,15 @@ func startWorker(t testing.TB, j job) (stop func(), result func() measured) {
 			t.Fatalf("%s: %v", j.Do, err)
 		}
 		return m
+	}}
+}
+
+// next is the next message, words of partitions left out.
+func (p *puller) next() message {
+	for m := range p.messages() {
+		if !m.word() {
+			return m
+		}
 	}
+	return message{}
 }

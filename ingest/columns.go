@@ -35,7 +35,7 @@ type fieldColumn struct {
 	text   *words
 }
 
-func newFieldColumn(f schema.Field) fieldColumn {
+func newFieldColumn(f schema.Field, held *int) fieldColumn {
 	c := fieldColumn{kind: f.Info().Kind}
 	switch c.kind {
 	case schema.Uint32:
@@ -48,7 +48,7 @@ func newFieldColumn(f schema.Field) fieldColumn {
 		c.f64 = new(proto.ColFloat64)
 		c.number = &nullable{ColInput: c.f64}
 	default:
-		c.text = newWords(true)
+		c.text = newWords(true, held)
 	}
 	return c
 }
@@ -122,6 +122,7 @@ func (n *nullable) WriteColumn(w *proto.Writer) {
 // at encoding time and cannot hold NULLs; here the key is found when the row is appended.
 type words struct {
 	nullable bool
+	held     *int // grows by what each distinct string takes, bytes
 	ids      map[string]uint32
 	dict     proto.ColStr
 	keys     []uint32
@@ -136,8 +137,12 @@ type words struct {
 // maxWords is how many distinct strings a batch's dictionary may keep room for over a Reset.
 const maxWords = 1 << 17
 
-func newWords(nullable bool) *words {
-	w := &words{nullable: nullable, ids: map[string]uint32{}}
+// wordBytes is what a distinct string takes besides its bytes: its place in the map, which grows by doubling, and in the
+// dictionary.
+const wordBytes = 96
+
+func newWords(nullable bool, held *int) *words {
+	w := &words{nullable: nullable, held: held, ids: map[string]uint32{}}
 	w.reset()
 	return w
 }
@@ -153,6 +158,7 @@ func (w *words) append(v string) {
 		id = uint32(w.dict.Rows())
 		w.dict.Append(v)
 		w.ids[v] = id
+		*w.held += 2*len(v) + wordBytes
 	}
 	w.last, w.lastID = v, id
 	w.keys = append(w.keys, id)
@@ -233,7 +239,7 @@ type metricsColumn struct {
 	values proto.ColFloat64
 }
 
-func newMetricsColumn() *metricsColumn { return &metricsColumn{keys: newWords(false)} }
+func newMetricsColumn(held *int) *metricsColumn { return &metricsColumn{keys: newWords(false, held)} }
 
 func (m *metricsColumn) append(metrics []schema.Metric) {
 	for i := range metrics {

@@ -23,6 +23,8 @@ type Config struct {
 	Pull       PullConfig
 	Batch      BatchConfig
 	Retry      RetryConfig
+	// Quotas are those of licenses that have none of their own. Each ingester counts what comes by its partitions.
+	Quotas schema.Quotas
 
 	// InsertTimeout bounds one INSERT, from the first byte to the server's answer.
 	InsertTimeout time.Duration
@@ -39,6 +41,8 @@ type StreamsConfig struct {
 	// DeadMaxBytes and DeadMaxAge bound STATS_DEAD, which drops its oldest letters.
 	DeadMaxBytes int64
 	DeadMaxAge   time.Duration
+	// EventsMaxBytes bounds EVENTS, the marks that wait to be stored.
+	EventsMaxBytes int64
 	// Replicas is how many servers of a NATS cluster keep each stream: 1, 3 or 5.
 	Replicas int
 }
@@ -98,7 +102,9 @@ func DefaultConfig() Config {
 			MaxBytes:     10 << 30,
 			DeadMaxBytes: 256 << 20,
 			DeadMaxAge:   30 * 24 * time.Hour,
-			Replicas:     1,
+			// A hundred thousand marks.
+			EventsMaxBytes: 64 << 20,
+			Replicas:       1,
 		},
 		// At three quarters a stream that filled in an hour leaves twenty minutes to act.
 		Alarms: AlarmConfig{AlarmAt: 0.75, MaxLag: 2 * time.Minute},
@@ -126,6 +132,7 @@ func DefaultConfig() Config {
 			MinAge: 250 * time.Millisecond,
 			MaxAge: time.Second,
 		},
+		Quotas:        schema.DefaultQuotas(),
 		Retry:         RetryConfig{Min: 100 * time.Millisecond, Max: 5 * time.Second},
 		InsertTimeout: time.Minute,
 		StopTimeout:   10 * time.Second,
@@ -147,6 +154,7 @@ func (c *Config) Validate() error {
 	check(c.Streams.MaxBytes >= 1<<20, "Streams.MaxBytes", "want at least 1 MiB", c.Streams.MaxBytes)
 	check(c.Streams.DeadMaxBytes >= 1<<20, "Streams.DeadMaxBytes", "want at least 1 MiB", c.Streams.DeadMaxBytes)
 	check(c.Streams.DeadMaxAge >= time.Hour, "Streams.DeadMaxAge", "want at least 1h", c.Streams.DeadMaxAge)
+	check(c.Streams.EventsMaxBytes >= 1<<20, "Streams.EventsMaxBytes", "want at least 1 MiB", c.Streams.EventsMaxBytes)
 	check(c.Streams.Replicas >= 1 && c.Streams.Replicas <= 5, "Streams.Replicas", "want 1 to 5", c.Streams.Replicas)
 	check(c.Alarms.AlarmAt > 0 && c.Alarms.AlarmAt <= 1, "Alarms.AlarmAt", "want above 0 to 1", c.Alarms.AlarmAt)
 	check(c.Alarms.MaxLag > 0, "Alarms.MaxLag", "want more than 0", c.Alarms.MaxLag)
@@ -166,5 +174,8 @@ func (c *Config) Validate() error {
 	check(c.InsertTimeout >= time.Second, "InsertTimeout", "want at least 1s", c.InsertTimeout)
 	check(c.StopTimeout >= 0, "StopTimeout", "want 0 or more", c.StopTimeout)
 	check(c.StuckAfter >= time.Second, "StuckAfter", "want at least 1s", c.StuckAfter)
+	if err := c.Quotas.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("ingest: Quotas: %w", err))
+	}
 	return errors.Join(faults...)
 }

@@ -15,16 +15,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// message is one message as JetStream gave it.
-type message struct {
-	receipt
-	subject   string
-	encoding  string // Content-Encoding
-	id        string // Nats-Msg-Id
-	data      []byte
-	delivered uint64 // 1 at the first delivery
-}
-
 // answers are the words for a message. The receipts keep only the reply subject, so that a batch that waits for ClickHouse does not
 // hold its messages' bodies, too.
 // An ack is the empty word: it means the same as +ACK and is the least to send.
@@ -57,7 +47,8 @@ type puller struct {
 	hard    context.Context // ends: give up what was pulled and not taken
 	dropNow context.CancelFunc
 	loops   sync.WaitGroup
-	keeper  *keeper         // of keep
+	keeper  *keeper // of keep
+	members *members
 	kvGood  bool            // of keep: the last round worked
 	hold    context.Context // ends: renew no lease any more
 	letGo   context.CancelFunc
@@ -72,8 +63,9 @@ type puller struct {
 func newPuller(nc *nats.Conn, js jetstream.JetStream, c Config, s *status, log *slog.Logger, l *ledger) *puller {
 	p := &puller{
 		nc: nc, js: js, config: c, status: s, log: log, instance: l.instance, ledger: l,
-		say: answers{progress: []byte("+WPI"), nak: []byte("-NAK")},
-		out: make(chan message, 1024), lastReply: map[uint64]string{}, kept: make(chan struct{}),
+		members: newMembers(l.instance, &c.Partitions),
+		say:     answers{progress: []byte("+WPI"), nak: []byte("-NAK")},
+		out:     make(chan message, 1024), lastReply: map[uint64]string{}, kept: make(chan struct{}),
 	}
 	p.hard, p.dropNow = context.WithCancel(context.Background())
 	p.soft, p.stopNow = context.WithCancel(p.hard)
@@ -100,7 +92,9 @@ func (p *puller) stop() { p.stopNow() }
 func (p *puller) abandon() {
 	p.dropNow()
 	for m := range p.out {
-		_ = p.delay(&m.receipt)
+		if !m.word() {
+			_ = p.delay(&m.receipt)
+		}
 	}
 }
 

@@ -42,6 +42,7 @@ func (s *fakeSource) abandon()                      {}
 func (s *fakeSource) settle(context.Context) error  { return nil }
 func (s *fakeSource) connected() bool               { return true }
 func (s *fakeSource) release(context.Context) error { return nil }
+func (s *fakeSource) lapse()                        {}
 
 func (s *fakeSource) note(f func()) error {
 	s.Lock()
@@ -114,6 +115,28 @@ func (g *fakeGraves) bury(_ context.Context, letters []letter) error {
 	return nil
 }
 
+// fakeJournal adds up what it is given; fail is its fault.
+type fakeJournal struct {
+	*fence
+	counts map[string]int64 // by outcome
+	pages  []string
+	fail   fault
+}
+
+func (j *fakeJournal) write(_ context.Context, page *journalPage) error {
+	if err := j.fail.get(); err != nil {
+		return err
+	}
+	j.Lock()
+	defer j.Unlock()
+	j.pages = append(j.pages, page.id)
+	for _, row := range page.rows {
+		j.counts[row.outcome] += row.n
+	}
+	return nil
+}
+func (j *fakeJournal) close() {}
+
 // bench is a pipeline between fakes, for use inside synctest.
 type bench struct {
 	*pipeline
@@ -122,6 +145,7 @@ type bench struct {
 	from    *fakeSource
 	to      *fakeStore
 	graves  *fakeGraves
+	journal *fakeJournal
 	who     *someLicenses
 	license uuid.UUID
 	body    []byte
@@ -142,7 +166,8 @@ func inBubble(t *testing.T, change func(*Config), test func(*bench)) {
 		f := &fence{}
 		b := &bench{
 			t: t, fence: f, from: &fakeSource{fence: f, out: make(chan message, 100_000)}, to: &fakeStore{fence: f}, graves: &fakeGraves{fence: f},
-			ended: make(chan struct{}), abort: make(chan struct{}),
+			journal: &fakeJournal{fence: f, counts: map[string]int64{}},
+			ended:   make(chan struct{}), abort: make(chan struct{}),
 		}
 		b.who = &someLicenses{known: map[uuid.UUID]bool{}}
 		b.license = b.who.add()
@@ -151,7 +176,7 @@ func inBubble(t *testing.T, change func(*Config), test func(*bench)) {
 		b.body = wire.AppendJSON(nil, &s)
 		status := newStatus(&c, time.Now)
 		b.pipeline = &pipeline{
-			config: c, source: b.from, store: b.to, graves: b.graves, licenses: b.who, status: status, metrics: newMetrics(status),
+			config: c, source: b.from, store: b.to, graves: b.graves, journal: b.journal, licenses: b.who, status: status, metrics: newMetrics(status),
 			now: time.Now, log: slog.New(slog.DiscardHandler), abort: b.abort,
 		}
 		ctx, cancel := context.WithCancel(t.Context())

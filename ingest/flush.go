@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -34,6 +35,13 @@ func (p *pipeline) persist(hard context.Context, step string, trouble *incident,
 		}
 		if hard.Err() != nil {
 			return hard.Err()
+		}
+		if errors.Is(err, errHealing) {
+			p.metrics.heldOff.Inc()
+			if !sleep(hard, healingPause) {
+				return hard.Err()
+			}
+			continue
 		}
 		away(err)
 		p.metrics.retries.WithLabelValues(step).Inc()

@@ -27,15 +27,26 @@ import (
 type someLicenses struct {
 	mu    sync.Mutex
 	known map[uuid.UUID]bool
+	own   map[uuid.UUID]schema.QuotaOverrides
 	away  error
 	asked int
 }
 
-func (l *someLicenses) Known(_ context.Context, license uuid.UUID) (bool, error) {
+func (l *someLicenses) Standing(_ context.Context, license uuid.UUID) (Standing, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asked++
-	return l.known[license], l.away
+	return Standing{Known: l.known[license], Quotas: l.own[license]}, l.away
+}
+
+// setQuotas gives a license quotas of its own.
+func (l *someLicenses) setQuotas(license uuid.UUID, q schema.QuotaOverrides) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.own == nil {
+		l.own = map[uuid.UUID]schema.QuotaOverrides{}
+	}
+	l.own[license] = q
 }
 
 func (l *someLicenses) setAway(err error) {

@@ -101,6 +101,9 @@ func (s *status) stored() {
 	})
 }
 
+// turnedAway notes that messages were answered without being stored.
+func (s *status) turnedAway() { s.change(func() { s.progress = s.now() }) }
+
 // restLocked moves progress on while there is nothing to do.
 func (s *status) restLocked() {
 	if s.held == 0 && s.pendingLocked() == 0 {

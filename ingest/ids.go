@@ -2,12 +2,65 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"io"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/google/uuid"
 )
+
+// messageID names a message within its license: the start of a SHA-256 over both, for ids may be long.
+type messageID [16]byte
+
+func newMessageID(license uuid.UUID, id string) messageID {
+	h := sha256.New()
+	h.Write(license[:])
+	_, _ = io.WriteString(h, id) // never fails
+	var sum [sha256.Size]byte
+	return messageID(h.Sum(sum[:0]))
+}
+
+// identity is which message brought an id, and when JetStream stored it, ms.
+type identity struct {
+	epoch, seq uint64
+	storedAt   int64
+}
+
+// knownID is an id that an earlier owner of a partition has stored.
+type knownID struct {
+	id messageID
+	of identity
+}
+
+// messageIDs remembers the ids of the last minutes, of all partitions: which one an id comes by again is not known. It
+// is not safe for concurrent use.
+type messageIDs struct {
+	generations[messageID, identity]
+}
+
+func newMessageIDs() *messageIDs {
+	return &messageIDs{newGenerations[messageID, identity](idWindow, maxIDs)}
+}
+
+// message notes a message that has an id; true where another message had it within the window. A message that is
+// delivered again is not another.
+func (m *messageIDs) message(id messageID, of identity) bool {
+	m.turn(of.storedAt)
+	for _, known := range []map[messageID]identity{m.young, m.old} {
+		first, has := known[id]
+		if has && (first.epoch != of.epoch || first.seq != of.seq) && within(first.storedAt, of.storedAt, idWindow) {
+			return true
+		}
+	}
+	m.put(id, of)
+	return false
+}
+
+func within(a, b int64, window time.Duration) bool {
+	return max(a, b)-min(a, b) <= window.Milliseconds()
+}
 
 // idColumns are the message ids of a batch, as rows of corrosion.message_ids. They are stored after the batch's samples
 // and before its acks: a message whose id was not stored is delivered again and brings it along.
@@ -52,8 +105,10 @@ func (l *link) storeIDs(ctx context.Context, b *batch) error {
 	})
 }
 
-// ids reads which message ids came within the window, into every term: the publisher's subject is not known.
+// ids reads which message ids came within the window, into the first of the terms, for all partitions.
 func (l *ledger) ids(ctx context.Context, taken []*term) error {
+	t := taken[0]
+	t.ids = nil
 	return l.with(ctx, func(ctx context.Context, link *link) error {
 		var c idColumns
 		return link.do(ctx, "ask for recent message ids", ch.Query{
@@ -65,9 +120,7 @@ func (l *ledger) ids(ctx context.Context, taken []*term) error {
 			},
 			OnResult: func(context.Context, proto.Block) error {
 				for i := range c.license {
-					for _, t := range taken {
-						t.twins.message(c.license[i], c.id.Row(i), identity{c.epoch[i], c.seq[i], c.storedAt[i]})
-					}
+					t.ids = append(t.ids, knownID{newMessageID(c.license[i], c.id.Row(i)), identity{c.epoch[i], c.seq[i], c.storedAt[i]}})
 				}
 				return nil
 			},

@@ -36,6 +36,7 @@ type Deps struct {
 type Ingester struct {
 	pipeline   *pipeline
 	backlog    *backlogWatch
+	events     *eventCarrier
 	status     *status
 	metrics    *metrics
 	registerer prometheus.Registerer
@@ -122,19 +123,27 @@ func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
 	if err != nil {
 		return err
 	}
+	logLink, err := newLink(&c)
+	if err != nil {
+		return err
+	}
 	i.status = newStatus(&c, d.Now)
 	i.status.leasesAway(errStarting)
 	i.metrics = newMetrics(i.status)
-	i.backlog = &backlogWatch{js: js, streams: []string{schema.StreamStats, schema.StreamStatsByServer}, status: i.status, log: d.Logger}
+	i.backlog = &backlogWatch{js: js, streams: []string{schema.StreamStats, schema.StreamStatsByServer, schema.StreamEvents}, status: i.status, log: d.Logger}
 	if i.registerer != nil {
 		if err := i.metrics.register(i.registerer); err != nil {
 			i.registerer = nil
 			return fmt.Errorf("ingest: register metrics: %w", err)
 		}
 	}
+	if i.events, err = newEventCarrier(c, d, js, i.status, i.metrics); err != nil {
+		return fmt.Errorf("ingest: %w", err)
+	}
 	i.pipeline = &pipeline{
 		config: c, instance: instance,
 		source: newPuller(d.NATS, js, c, i.status, d.Logger, &ledger{link: link, instance: instance}), store: inserts, graves: graves,
+		journal:  &ingestLog{link: logLink, timeout: c.InsertTimeout},
 		licenses: d.Licenses, status: i.status, metrics: i.metrics, now: d.Now, log: d.Logger, abort: i.abort,
 	}
 	return nil
@@ -163,6 +172,7 @@ func (i *Ingester) Run(ctx context.Context) error {
 	}()
 	var watching sync.WaitGroup
 	watching.Go(func() { i.backlog.run(ctx) })
+	watching.Go(func() { i.events.run(ctx) })
 	i.pipeline.run(ctx)
 	cancel()
 	watching.Wait()

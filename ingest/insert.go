@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -32,6 +33,8 @@ type attempt struct {
 	renewed int
 	// doubtful says that an earlier try may have stored something, changed that rows were dropped since.
 	doubtful, changed bool
+	// healed says that rollups were healed since the first try: ClickHouse takes that one no more.
+	healed bool
 	// asked says that what earlier owners have stored of the batch has been dropped.
 	asked bool
 	// done says that the rows are stored.
@@ -102,14 +105,20 @@ func (i *inserter) insertRows(ctx context.Context, b *batch) error {
 		return err
 	}
 	try := &b.attempt
+	before := *try
 	if !try.doubtful {
 		try.first, try.server, try.doubtful = i.now(), i.server, true
 	}
 	try.last = until
-	return i.do(ctx, "insert", ch.Query{
-		Body: i.fence.head + strconv.FormatInt(i.clock.when(until), 10) + i.fence.tail, QueryID: b.token(), Input: b.input,
+	err = i.do(ctx, "insert", ch.Query{
+		Body: i.fence.text(i.clock.when(try.first), i.clock.when(until)), QueryID: b.token(), Input: b.input,
 		Settings: insertSettings(b.token()),
 	})
+	if errors.Is(err, errHealing) { // refused before it began: nothing new is in doubt
+		*try = before
+		try.changed, try.healed = try.changed || try.doubtful, try.doubtful
+	}
+	return err
 }
 
 // settleDoubt drops what is stored already.
@@ -135,7 +144,7 @@ func (i *inserter) settleDoubt(ctx context.Context, b *batch) error {
 		return nil
 	}
 	if same {
-		if !sleep(ctx, time.Until(try.last)) { // what is still on its way may begin until then
+		if !try.healed && !sleep(ctx, time.Until(try.last)) { // what is still on its way may begin until then
 			return ctx.Err()
 		}
 		if err := i.over(ctx, b.token(), []string{b.token()}); err != nil {
@@ -148,7 +157,7 @@ func (i *inserter) settleDoubt(ctx context.Context, b *batch) error {
 	}
 	try.skipped += skipped
 	try.renewed++
-	try.doubtful, try.changed, try.asked = false, false, true
+	try.doubtful, try.changed, try.healed, try.asked = false, false, false, true
 	return nil
 }
 

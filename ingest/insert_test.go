@@ -147,11 +147,11 @@ func TestInsertErrorsAreClassified(t *testing.T) {
 	url := schematest.ClickHouseURL(t)
 	i := testInserter(t, url, "none")
 	b := licensedBatch(uuid.New(), 1)
-	i.fence = insertFence{"INSERT INTO corrosion.samples (no_such_column) SELECT 1 WHERE 0 > ", ""}
+	i.fence = insertFence{"INSERT INTO corrosion.samples (no_such_column) SELECT 1 WHERE 0 > ", " AND 0 > ", ""}
 	if err := i.insert(t.Context(), b); !errors.Is(err, errRefused) {
 		t.Errorf("a missing column gives %v, want a refusal", err)
 	}
-	i.fence = insertFence{"INSERT INTO corrosion.no_such_table (a) SELECT 1 WHERE 0 > ", ""}
+	i.fence = insertFence{"INSERT INTO corrosion.no_such_table (a) SELECT 1 WHERE 0 > ", " AND 0 > ", ""}
 	if err := i.insert(t.Context(), b); err == nil || errors.Is(err, errRefused) {
 		t.Errorf("a missing table gives %v, want an error that passes: migrations may come", err)
 	}

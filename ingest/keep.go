@@ -13,6 +13,11 @@ import (
 func (p *puller) keep() {
 	defer close(p.kept)
 	trouble := incident{log: p.log, what: "keep partitions", now: time.Now}
+	if heard, err := p.members.listen(p.nc); err == nil {
+		defer func() { _ = heard.Unsubscribe() }()
+	} else {
+		trouble.again(err, "next", "partitions are not shared with other ingesters")
+	}
 	soft := p.soft.Done()
 	tick := time.NewTicker(p.config.Partitions.Takeover / 5)
 	defer tick.Stop()
@@ -60,13 +65,18 @@ func (p *puller) round(claiming bool) error {
 		}
 		p.keeper.kv = kv
 	}
-	faults := []error{p.keeper.renew(ctx)}
+	names := partitionNames(p.config.Partitions.Count)
+	share := p.members.share(len(names))
+	if claiming {
+		p.handOver(share)
+	}
+	faults := []error{p.keeper.renew(ctx), p.keeper.releaseSettled(ctx)}
 	var taken []*term
-	for _, name := range partitionNames(p.config.Partitions.Count) {
+	for _, name := range names {
 		if !claiming {
 			break
 		}
-		t, err := p.keeper.claim(ctx, name)
+		t, err := p.keeper.claim(ctx, name, share)
 		if t != nil {
 			taken = append(taken, t)
 		}
@@ -77,7 +87,23 @@ func (p *puller) round(claiming bool) error {
 	}
 	err := errors.Join(faults...)
 	p.kvGood = err == nil
+	if p.kvGood && claiming { // others leave partitions to whoever is able to take them
+		return p.members.tell(p.nc, false)
+	}
 	return err
+}
+
+// handOver gives up what is more than this ingester's share, once what it has of it is over.
+func (p *puller) handOver(share int) {
+	for _, o := range p.keeper.handOver(share) {
+		p.log.Info("leave a partition to another ingester", "partition", o.partition)
+		p.loops.Go(func() {
+			select {
+			case p.out <- message{left: o.settled}:
+			case <-p.hard.Done():
+			}
+		})
+	}
 }
 
 // begin has the messages of the taken partitions followed once their previous owners' INSERTs are over.
@@ -98,7 +124,7 @@ func (p *puller) begin(taken []*term) {
 		}
 	}
 	p.loops.Go(func() {
-		if !p.inherit(taken, previous, followers) {
+		if !p.inherit(taken, previous, followers) || !p.tell(taken) {
 			return
 		}
 		for _, f := range followers {
@@ -137,13 +163,30 @@ func (p *puller) inherit(taken []*term, previous []string, followers []*follower
 	}
 }
 
+// tell sends word of the taken partitions to who takes their messages. False where pulling ended first.
+func (p *puller) tell(taken []*term) bool {
+	for _, t := range taken {
+		select {
+		case p.out <- message{joined: t}:
+		case <-p.soft.Done():
+			return false
+		}
+	}
+	return true
+}
+
 // release stops renewing and gives the leases up.
 func (p *puller) release(ctx context.Context) error {
-	p.letGo()
-	<-p.kept
-	p.ledger.close()
+	p.lapse()
 	if p.keeper == nil || !p.nc.IsConnected() {
 		return nil
 	}
-	return p.keeper.release(ctx)
+	return errors.Join(p.members.tell(p.nc, true), p.keeper.release(ctx))
+}
+
+// lapse stops renewing the leases.
+func (p *puller) lapse() {
+	p.letGo()
+	<-p.kept
+	p.ledger.close()
 }

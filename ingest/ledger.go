@@ -12,10 +12,12 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
+
+	"corrosion/schema"
 )
 
 // queryPrefix begins the query_id of every INSERT of an ingester; its instance follows.
-const queryPrefix = "corrosion-ingest-"
+const queryPrefix = schema.IngestQueryPrefix
 
 // instancePrefix begins the query_ids of one instance.
 func instancePrefix(instance string) string { return queryPrefix + instance + "-" }

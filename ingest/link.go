@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -209,6 +210,9 @@ func classify(step string, err error) error {
 		return nil
 	}
 	exception, ok := ch.AsException(err)
+	if ok && exception.IsCode(proto.ErrFunctionThrowIfValueIsNonZero) && strings.Contains(exception.Message, healingWords) {
+		return fmt.Errorf("%s: %w", step, errHealing)
+	}
 	if !ok || passes(exception) {
 		return fmt.Errorf("%s: %w", step, err)
 	}

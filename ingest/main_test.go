@@ -33,7 +33,9 @@ func TestMain(m *testing.M) {
 // everyLicense exists.
 type everyLicense struct{}
 
-func (everyLicense) Known(context.Context, uuid.UUID) (bool, error) { return true, nil }
+func (everyLicense) Standing(context.Context, uuid.UUID) (Standing, error) {
+	return Standing{Known: true}, nil
+}
 
 // childConfig is quick to take over, and inserts small batches.
 func childConfig(nats, clickhouse string) Config {

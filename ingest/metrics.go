@@ -12,6 +12,9 @@ import (
 const (
 	// BadSubject is a subject whose license is not a UUID.
 	BadSubject wire.Reason = "bad-subject"
+	// ForgedReply is JetStream's answer to a publisher that named another license's subject for it. The license that it
+	// came to has no part in it: it is counted, and goes neither to its dead letters nor on its account.
+	ForgedReply wire.Reason = "forged-reply"
 	// UnknownLicense is a license that does not exist.
 	UnknownLicense wire.Reason = "unknown-license"
 )
@@ -27,12 +30,18 @@ type metrics struct {
 	ignored     prometheus.Counter
 	rejected    *prometheus.CounterVec
 	letters     *prometheus.CounterVec
+	refused     [numOutcomes]prometheus.Counter // nil where the outcome is no quota's
+	uncounted   prometheus.Counter
 	retries     *prometheus.CounterVec
 	ackErrors   prometheus.Counter
+	heldOff     prometheus.Counter
 	batchRows   prometheus.Histogram
 	batchBytes  prometheus.Histogram
 	batchAge    prometheus.Histogram
 	inserts     prometheus.Histogram
+
+	events         prometheus.Counter
+	eventsRejected *prometheus.CounterVec
 
 	all []prometheus.Collector
 }
@@ -44,12 +53,20 @@ func newMetrics(s *status) *metrics {
 	m.redelivered = m.counter("messages_redelivered_total", "Messages that JetStream delivered again.")
 	m.repeated = m.counter("messages_repeated_total", "Messages delivered again that this process holds or has stored, not stored again.")
 	m.skipped = m.counter("samples_skipped_total", "Samples delivered again that ClickHouse had stored already, not stored again.")
-	m.duplicates = m.counterVec("duplicates_total", "What publishers sent twice and is not stored again, by kind: samples (server, boot and n) and messages (Nats-Msg-Id).", "kind")
+	m.duplicates = m.counterVec("duplicates_total", "What publishers sent twice and is not stored again, by kind: samples (server, boot and n), messages (Nats-Msg-Id) and marks of repeated messages.", "kind")
 	m.ignored = m.counter("ignored_fields_total", "Unknown fields that are not numbers, left out of stored samples.")
 	m.rejected = m.counterVec("samples_rejected_total", "Samples (or whole messages) that could not be stored, by reason.", "reason")
+	refused := m.counterVec("quota_refused_total", "What licenses published beyond their quotas and is not stored, by quota: samples, and values (quota_metrics). Of unread messages an estimate.", "quota")
+	for o := quotaSamples; o < numOutcomes; o++ {
+		m.refused[o] = refused.WithLabelValues(o.String())
+	}
+	m.uncounted = m.counter("log_lost_total", "Samples that the licenses' ingest log leaves out, because too many minutes waited to be written.")
 	m.letters = m.counterVec("dead_letters_total", "Dead letters that JetStream has confirmed, by reason.", "reason")
+	m.events = m.counter("events_stored_total", "Marks that ClickHouse has stored.")
+	m.eventsRejected = m.counterVec("events_rejected_total", "Marks (or whole messages of them) that could not be stored, by reason.", "reason")
 	m.retries = m.counterVec("retries_total", "Tries that failed and were or will be repeated, by step.", "step")
 	m.ackErrors = m.counter("ack_errors_total", "Acks that could not be sent; their messages come again and are not stored again.")
+	m.heldOff = m.counter("inserts_held_off_total", "INSERTs that waited a moment because rollups were being healed.")
 	m.batchRows = m.histogram("batch_rows", "Rows of a batch.", prometheus.ExponentialBuckets(1, 4, 10))
 	m.batchBytes = m.histogram("batch_bytes", "Memory of a batch's columns.", prometheus.ExponentialBuckets(1<<10, 4, 9))
 	m.batchAge = m.histogram("batch_age_seconds", "From a batch's first message to its end.", prometheus.ExponentialBuckets(0.05, 2, 12))

@@ -31,6 +31,8 @@ type source interface {
 	connected() bool
 	// release gives up what is owned, so that another ingester need not wait.
 	release(context.Context) error
+	// lapse lets what is owned run out.
+	lapse()
 }
 
 // store keeps a batch's rows; after an error it is given the same batch again.
@@ -62,6 +64,7 @@ type pipeline struct {
 	source   source
 	store    store
 	graves   graves
+	journal  journal
 	licenses Licenses
 	status   *status
 	metrics  *metrics
@@ -71,27 +74,41 @@ type pipeline struct {
 	cache    *licenseCache
 	seen     *seen
 	decoder  *wire.Decoder
+	terms    map[string]*term // by partition
+	beside   neighbours       // the twins of terms
+	ids      *messageIDs
 	instance string // names this run in tokens and leases
 	batches  uint64
 
-	filling  *batch    // takes rows
-	spare    *batch    // empty; nil while a batch is being stored
-	inFlight *batch    // being stored; only its receipts may be read here
-	again    []receipt // of messages delivered again while held
-	parked   []parkedMessage
-	ready    []message // were parked, licenses known, to be decoded next
-	waiting  int       // bytes of parked and ready
-	age      time.Duration
-	drained  bool // the source has nothing more
+	filling  *batch          // takes rows
+	spare    *batch          // empty; nil while a batch is being stored
+	inFlight *batch          // being stored; only its receipts may be read here
+	again    []receipt       // of messages delivered again while held
+	leaving  []chan struct{} // to be closed when inFlight is over
+	// doubtUntil is until when an INSERT without an answer may begin.
+	doubtUntil time.Time
+	parked     []parkedMessage
+	ready      []message // were parked, licenses known, to be decoded next
+	waiting    int       // bytes of parked and ready
+	age        time.Duration
+	drained    bool // the source has nothing more
 
 	current message // being decoded, for the callbacks
+	tenant  *tenant // whose it is
+	counted [numOutcomes]int64
 	good    func(*schema.Sample)
 	bad     func(wire.Reject)
+
+	tallies *tallies
+	pages   chan *journalPage // to the scribe
+	written uint64            // pages
+	refused bool              // since the last advance
 
 	work    chan *batch
 	done    chan flushed
 	due     *time.Timer // the filling batch is old enough
 	rejects rejectLog
+	excess  excess
 	abort   <-chan struct{} // closes: do not wait for anything any more
 }
 
@@ -109,7 +126,10 @@ type flushed struct {
 
 // open makes what run needs.
 func (p *pipeline) open() {
-	p.cache, p.seen, p.decoder = newLicenseCache(), newSeen(), wire.NewDecoder()
+	p.cache, p.seen, p.decoder = newLicenseCache(p.config.Quotas), newSeen(), wire.NewDecoder()
+	p.ids = newMessageIDs()
+	p.tallies, p.pages = newTallies(), make(chan *journalPage, 1)
+	p.terms, p.beside = map[string]*term{}, neighbours{map[string]*twins{}, p.config.Partitions.Count}
 	p.filling, p.spare = newBatch(), newBatch()
 	p.age = p.config.Batch.MinAge
 	p.good = p.accept
@@ -128,6 +148,13 @@ func (p *pipeline) run(soft context.Context) {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { p.flusher(hard) })
 	helpers.Go(func() { p.cache.run(hard, p.licenses, p.config.Retry, p.status, p.log) })
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(soft))
+	defer stopWriting()
+	written := make(chan struct{})
+	go func() { // ends with lastReport
+		p.scribe(writing)
+		close(written)
+	}()
 	p.source.start()
 
 	p.loop(soft, hard, cancel)
@@ -136,6 +163,7 @@ func (p *pipeline) run(soft context.Context) {
 	p.source.abandon()
 	close(p.work)
 	helpers.Wait()
+	p.lastReport(stopWriting, written)
 	p.store.close()
 	p.handBack()
 	ctx, cancelSettle := context.WithTimeout(context.Background(), requestTimeout)
@@ -143,7 +171,10 @@ func (p *pipeline) run(soft context.Context) {
 	if err := p.source.settle(ctx); err != nil {
 		p.log.Warn("acks may not have left; what they are for is delivered again", "error", err)
 	}
-	if err := p.source.release(ctx); err != nil {
+	if p.inFlight != nil || p.now().Before(p.doubtUntil) {
+		p.log.Warn("leases are not released, for an INSERT may still begin; another ingester waits until they lapse")
+		p.source.lapse()
+	} else if err := p.source.release(ctx); err != nil {
 		p.log.Warn("leases may not be released; another ingester waits until they lapse", "error", err)
 	}
 }
@@ -152,6 +183,8 @@ func (p *pipeline) run(soft context.Context) {
 func (p *pipeline) loop(soft, hard context.Context, giveUp context.CancelFunc) {
 	renew := time.NewTicker(p.config.Pull.AckWait / 3)
 	defer renew.Stop()
+	journal := time.NewTicker(journalEvery)
+	defer journal.Stop()
 	defer p.due.Stop()
 	stopping := soft.Done()
 	deadline := time.NewTimer(time.Hour)
@@ -171,6 +204,10 @@ func (p *pipeline) loop(soft, hard context.Context, giveUp context.CancelFunc) {
 		case <-p.due.C:
 		case <-renew.C:
 			p.renew()
+		case <-journal.C:
+			p.report()
+			p.cache.sweep(p.now())
+			p.excess.tell(p.log)
 		case <-stopping:
 			stopping = nil
 			p.source.stop()
@@ -241,6 +278,13 @@ func (p *pipeline) advance() {
 		p.route(m)
 		p.flushIfDue()
 	}
+	if what := p.cache.bound(); what != "" {
+		p.log.Warn("too much is remembered of the licenses together; their quotas start anew", "of", what)
+	}
+	if p.refused {
+		p.refused = false
+		p.status.turnedAway()
+	}
 	held, oldest := p.holds()
 	p.status.holds(held, len(p.parked), oldest)
 }
@@ -271,6 +315,13 @@ func (p *pipeline) settle(f flushed) {
 	for i := range f.expelled {
 		p.seen.drop(f.expelled[i].epoch, f.expelled[i].seq)
 	}
+	if f.attempt.doubtful && !f.attempt.done { // all its rows are another's; the lease's end is its fence
+		p.doubtUntil = p.now().Add(p.config.Partitions.Takeover)
+	}
+	for _, left := range p.leaving {
+		p.leave(left)
+	}
+	p.leaving = p.leaving[:0]
 	p.answerAgain()
 	p.metrics.skipped.Add(float64(f.attempt.skipped))
 	for i := range f.letters {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"strconv"
 	"strings"
 
 	"corrosion/schema"
@@ -40,9 +41,18 @@ const (
 		" WHERE stored_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') ORDER BY stored_at"
 )
 
-// insertFence is an INSERT that ClickHouse refuses when it begins after a moment of its own clock (ms since the epoch,
-// between head and tail). A begun one stands in system.processes until it is over.
-type insertFence struct{ head, tail string }
+// insertFence is an INSERT that ClickHouse refuses when it begins after a moment of its own clock, while rollups are
+// being healed, or when its first try began before they were: then ClickHouse may have forgotten its token. A begun one
+// stands in system.processes until it is over.
+type insertFence struct{ head, middle, tail string }
+
+// text is the INSERT between two moments of the server's clock, ms since the epoch.
+func (f insertFence) text(born, until int64) string {
+	return f.head + strconv.FormatInt(until, 10) + f.middle + strconv.FormatInt(born, 10) + f.tail
+}
+
+// healingWords are in the refusal of an INSERT that met a healer.
+const healingWords = "rollups are being healed"
 
 func newInsertFence(table string) insertFence {
 	var names, structure []string
@@ -54,6 +64,7 @@ func newInsertFence(table string) insertFence {
 	return insertFence{
 		head: "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM input('" + strings.Join(structure, ", ") + "')" +
 			" WHERE throwIf(toUnixTimestamp64Milli(now64(3)) > ",
-		tail: ", 'this INSERT came too late') = 0 FORMAT Native",
+		middle: ", 'this INSERT came too late') = 0 AND throwIf(toUnixTimestamp64Milli(joinGet('" + schema.Database + ".healing', 'until', toUInt8(1))) >= ",
+		tail:   ", '" + healingWords + "') = 0 FORMAT Native",
 	}
 }

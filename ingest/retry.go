@@ -13,6 +13,12 @@ import (
 // be lost either, so it is tried rarely and loudly.
 var errRefused = errors.New("refused by ClickHouse")
 
+// errHealing marks an INSERT that was refused because rollups are being healed: that takes a moment and is no fault.
+var errHealing = errors.New(healingWords)
+
+// healingPause is how long an INSERT that met a healer waits.
+const healingPause = 10 * time.Millisecond
+
 // refusedFactor stretches the backoff of what was refused: 5 s become a minute.
 const refusedFactor = 12
 

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,6 +12,10 @@ import (
 
 // take notes a message, unless it is held or stored already, and routes it.
 func (p *pipeline) take(m message) {
+	if m.word() {
+		p.hear(m)
+		return
+	}
 	p.metrics.messages.Inc()
 	if m.delivered > 1 {
 		p.metrics.redelivered.Inc()
@@ -28,6 +33,42 @@ func (p *pipeline) take(m message) {
 	} else if len(p.again) < maxAgain {
 		p.again = append(p.again, m.receipt)
 	}
+}
+
+// hear acts on word of a partition.
+func (p *pipeline) hear(m message) {
+	switch {
+	case m.joined != nil:
+		p.join(m.joined)
+	case p.inFlight == nil:
+		p.leave(m.left)
+	default:
+		p.leaving = append(p.leaving, m.left)
+	}
+}
+
+// leave lets a partition go of which nothing is being stored, once no INSERT that was in doubt may begin any more.
+func (p *pipeline) leave(left chan struct{}) {
+	if wait := p.doubtUntil.Sub(p.now()); wait > 0 {
+		time.AfterFunc(wait, func() { close(left) })
+		return
+	}
+	close(left)
+}
+
+// join notes a partition that this process has taken, and forgets those that it has lost.
+func (p *pipeline) join(t *term) {
+	for name, other := range p.terms {
+		if other.lost() {
+			delete(p.terms, name)
+			delete(p.beside.twins, name)
+		}
+	}
+	p.terms[t.partition], p.beside.twins[t.partition] = t, t.twins
+	for _, known := range t.ids {
+		p.ids.message(known.id, known.of)
+	}
+	t.ids = nil
 }
 
 // maxAgain bounds the receipts of messages that were delivered again while they were held; others come once more.
@@ -61,9 +102,20 @@ func (p *pipeline) route(m message) {
 		p.refuse(m, BadSubject, "the subject's second word is not a license's UUID")
 		return
 	}
-	switch p.cache.check(license, p.now()) {
+	if isAcknowledgement(m.data) {
+		p.metrics.rejected.WithLabelValues(string(ForgedReply)).Inc()
+		p.seen.store(m.epoch, m.seq)
+		p.answer(&m.receipt)
+		return
+	}
+	now := p.now()
+	switch standing, t := p.cache.check(license, now); standing {
 	case known:
-		p.decode(m, license, server)
+		if by, over := t.exhausted(m.storedAt, now.UnixMilli()); over {
+			p.turnAway(m, t, by)
+			return
+		}
+		p.decode(m, t, server, now.UnixMilli())
 	case unknown:
 		p.refuse(m, UnknownLicense, "no license "+license.String())
 	default:
@@ -74,33 +126,42 @@ func (p *pipeline) route(m message) {
 
 // accept is called by the decoder for each good sample of the current message.
 func (p *pipeline) accept(s *schema.Sample) {
-	if l := p.current.lane; l != nil && l.term.twins.sample(s) {
-		p.twin("sample")
+	if !p.tenant.admitServer(s.ServerID) { // before the twins: it must not drive others out of them
+		p.counted[quotaServers]++
 		return
 	}
+	if l := p.current.lane; l != nil && l.term.twins.sample(s, p.beside) {
+		p.twin("sample", 1)
+		return
+	}
+	p.counted[quotaMetrics] += int64(p.tenant.admitMetrics(s))
 	p.filling.Append(s)
 }
 
 // twin counts what came before. What earlier owners may have stored is likely that, delivered again.
-func (p *pipeline) twin(kind string) {
+func (p *pipeline) twin(kind string, samples int64) {
 	if p.current.doubtful {
 		p.metrics.skipped.Inc()
 		return
 	}
 	p.metrics.duplicates.WithLabelValues(kind).Inc()
+	p.counted[duplicate] += samples
 }
 
-func (p *pipeline) decode(m message, license uuid.UUID, server string) {
-	p.current = m
+func (p *pipeline) decode(m message, t *tenant, server string, now int64) {
+	license := t.license
+	p.current, p.tenant, p.counted = m, t, [numOutcomes]int64{}
+	defer p.count(&m)
 	if m.id != "" && m.lane != nil {
 		of := identity{m.epoch, m.seq, m.storedAt}
-		if m.lane.term.twins.message(license, m.id, of) {
-			p.twin("message")
+		if p.ids.message(newMessageID(license, m.id), of) {
+			p.twin("message", t.estimate(&m))
 			p.owe(m.receipt)
 			return
 		}
-		p.filling.ids.append(license, m.id, of)
+		p.filling.name(license, m.id, of)
 	}
+	t.begin(m.storedAt)
 	p.current.first = p.filling.rows
 	stats := p.decoder.Decode(wire.Envelope{
 		License: license, SubjectServer: server, StoredAt: m.storedAt, Epoch: m.epoch, Seq: m.seq,
@@ -108,13 +169,48 @@ func (p *pipeline) decode(m message, license uuid.UUID, server string) {
 	if stats.IgnoredFields > 0 {
 		p.metrics.ignored.Add(float64(stats.IgnoredFields))
 	}
+	t.use(&m, stats.Samples+stats.Rejected, p.decoder.PlainBytes(), now)
 	p.current.rows = p.filling.rows - p.current.first
+	p.counted[accepted] = int64(p.current.rows)
 	p.owe(p.current.receipt)
 	p.current = message{}
 }
 
+// count tells what became of a message's samples; each has its share of the message's bytes.
+func (p *pipeline) count(m *message) {
+	all := p.counted[accepted] + p.counted[duplicate] + p.counted[quotaServers]
+	where := p.tallies.of(p.tenant, m.storedAt)
+	for o, n := range p.counted {
+		if n == 0 {
+			continue
+		}
+		if outcome(o) == quotaMetrics {
+			where.add(quotaMetrics, n, 0)
+		} else {
+			where.add(outcome(o), n, int64(len(m.data))*n/all)
+		}
+		if refused := p.metrics.refused[o]; refused != nil {
+			refused.Add(float64(n))
+			p.excess = excess{p.tenant.license, outcome(o), p.excess.times + n}
+		}
+	}
+}
+
+// turnAway answers a message whose license has used up a rate, without reading it. It is not kept as a dead letter:
+// these are most in a storm, and would drive all others out.
+func (p *pipeline) turnAway(m message, t *tenant, by outcome) {
+	n := t.estimate(&m)
+	p.tallies.of(t, m.storedAt).add(by, n, int64(len(m.data)))
+	p.metrics.refused[by].Add(float64(n))
+	p.excess = excess{t.license, by, p.excess.times + n}
+	p.refused = true
+	p.seen.store(m.epoch, m.seq)
+	p.answer(&m.receipt)
+}
+
 // reject is called by the decoder for each fault of the current message.
 func (p *pipeline) reject(r wire.Reject) {
+	p.tallies.of(p.tenant, p.current.storedAt).reject(r.Reason, len(r.Bytes))
 	l := letter{reason: string(r.Reason), detail: r.Detail, idx: r.Index, body: r.Bytes}
 	if r.Index < 0 {
 		l.encoding = p.current.encoding

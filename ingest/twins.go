@@ -20,17 +20,51 @@ const (
 	idWindow   = 2 * time.Minute
 )
 
-// maxTwins bounds the publishers and the ids of one partition that are remembered; beyond it the oldest are forgotten.
-const maxTwins = 200_000
+// What is remembered at most, twice; beyond it the oldest is forgotten early.
+const (
+	// maxPublishers bounds those of one partition: 17 MiB.
+	maxPublishers = 50_000
+	// maxSpansTogether bounds the gaps in the counts of one partition's publishers: 8 MiB; maxPublisherSpans those of one publisher.
+	maxSpansTogether  = 1 << 19
+	maxPublisherSpans = 1024
+	// maxIDs bounds the message ids of the whole process: 120 MiB, two minutes of 17,000 ids a second.
+	maxIDs = 1 << 21
+)
 
-// maxTwinSpans bounds the gaps in one publisher's count that are remembered.
-const maxTwinSpans = 1024
-
-// twins remembers what publishers sent in the last minutes, by their own names for it: samples by (server, boot, n),
-// messages by Nats-Msg-Id. It is not safe for concurrent use.
+// twins remembers the samples that publishers sent in the last minutes by one partition, by their own names for them:
+// server, boot and n. It is not safe for concurrent use.
 type twins struct {
-	samples generations[publisher, *ranges]
-	ids     generations[messageID, identity]
+	samples generations[publisher, *counts]
+	spans   int // in the young generation
+	// changes counts the publishers that came and went, so that others know when to look again.
+	changes uint64
+}
+
+// counts are those of one publisher, and where else its samples may come by.
+type counts struct {
+	ranges
+	paths  []string // partitions; nil until they are needed
+	copies []copyOf // of the same length as paths
+}
+
+// copyOf is what another partition's twins know of a publisher, as of a number of changes. nil where they do not know it.
+type copyOf struct {
+	in         *twins
+	changes    uint64
+	young, old *counts
+}
+
+// look makes the copy what the other partition knows now.
+func (c *copyOf) look(in *twins, key publisher, now int64) {
+	in.turn(now)
+	if c.in == in && c.changes == in.changes {
+		return
+	}
+	*c = copyOf{in, in.changes, in.samples.young[key], in.samples.old[key]}
+}
+
+func (c *copyOf) has(n uint64) bool {
+	return c.young != nil && c.young.has(n) || c.old != nil && c.old.has(n)
 }
 
 type publisher struct {
@@ -38,64 +72,88 @@ type publisher struct {
 	server, boot string
 }
 
-type messageID struct {
-	license uuid.UUID
-	id      string
-}
-
-// identity is which message brought an id, and when JetStream stored it, ms.
-type identity struct {
-	epoch, seq uint64
-	storedAt   int64
-}
-
 func newTwins() *twins {
-	return &twins{
-		samples: newGenerations[publisher, *ranges](twinWindow),
-		ids:     newGenerations[messageID, identity](idWindow),
-	}
+	return &twins{samples: newGenerations[publisher, *counts](twinWindow, maxPublishers)}
 }
 
-// sample notes a sample that names its count; true where it came before.
-func (t *twins) sample(s *schema.Sample) bool {
+// sample notes a sample that names its count; true where it came before, by this partition or by another of beside.
+func (t *twins) sample(s *schema.Sample, beside neighbours) bool {
 	if !s.Has(schema.N) || !s.Has(schema.Boot) {
 		return false
 	}
 	key := publisher{s.License, s.ServerID, s.Boot}
 	n := s.Uint(schema.N)
-	t.samples.turn(s.ReceivedAt)
+	t.turn(s.ReceivedAt)
 	if old := t.samples.old[key]; old != nil && old.has(n) {
 		return true
 	}
-	return !t.publisher(key).add(n)
+	known := t.publisher(key)
+	if beside.knows(t, known, key, n, s.ReceivedAt) {
+		return true
+	}
+	return !t.learn(known, n)
+}
+
+// learn adds a count; false where it was known.
+func (t *twins) learn(known *counts, n uint64) bool {
+	before := len(known.spans)
+	added := known.add(n)
+	t.spans += len(known.spans) - before
+	if t.spans > maxSpansTogether {
+		t.samples.forget()
+		t.spans, t.changes = 0, t.changes+1
+	}
+	return added
+}
+
+// turn forgets what is old.
+func (t *twins) turn(now int64) {
+	if t.samples.turn(now) {
+		t.spans, t.changes = 0, t.changes+1
+	}
 }
 
 // publisher gives the counts that are remembered of one, in the present generation.
-func (t *twins) publisher(key publisher) *ranges {
-	counts := t.samples.young[key]
-	if counts == nil {
-		counts = &ranges{limit: maxTwinSpans}
-		t.samples.put(key, counts)
+func (t *twins) publisher(key publisher) *counts {
+	known := t.samples.young[key]
+	if known == nil {
+		known = &counts{ranges: ranges{limit: maxPublisherSpans}}
+		if t.samples.put(key, known) {
+			t.spans = 0
+		}
+		t.changes++
 	}
-	return counts
+	return known
 }
 
-// message notes a message that has an id; true where another message had it within the window.
-func (t *twins) message(license uuid.UUID, id string, of identity) bool {
-	t.ids.turn(of.storedAt)
-	key := messageID{license, id}
-	for _, known := range []map[messageID]identity{t.ids.young, t.ids.old} {
-		first, has := known[key]
-		if has && (first.epoch != of.epoch || first.seq != of.seq) && within(first.storedAt, of.storedAt, idWindow) {
+// neighbours are the twins of the partitions that this process has taken, by name: the same sample may come by the
+// license's subject and by its server's, which are split differently. What one partition has let through is on its way
+// to be stored, or will be by the partition's next owner.
+type neighbours struct {
+	twins      map[string]*twins
+	partitions int
+}
+
+// knows tells whether a partition beside t has let the publisher's nth sample through.
+func (b neighbours) knows(t *twins, of *counts, key publisher, n uint64, now int64) bool {
+	if len(b.twins) < 2 {
+		return false
+	}
+	if of.paths == nil {
+		of.paths = publisherPartitions(key, b.partitions)
+		of.copies = make([]copyOf, len(of.paths))
+	}
+	for i, path := range of.paths {
+		other := b.twins[path]
+		if other == nil || other == t {
+			continue
+		}
+		of.copies[i].look(other, key, now)
+		if of.copies[i].has(n) {
 			return true
 		}
 	}
-	t.ids.put(key, of)
 	return false
-}
-
-func within(a, b int64, window time.Duration) bool {
-	return max(a, b)-min(a, b) <= window.Milliseconds()
 }
 
 // generations is a map that forgets: what was put in before the last two turns.
@@ -103,27 +161,40 @@ type generations[K comparable, V any] struct {
 	young, old map[K]V
 	since      int64 // ms
 	window     time.Duration
+	limit      int // of one generation
 }
 
-func newGenerations[K comparable, V any](window time.Duration) generations[K, V] {
-	return generations[K, V]{young: map[K]V{}, old: map[K]V{}, window: window}
+func newGenerations[K comparable, V any](window time.Duration, limit int) generations[K, V] {
+	return generations[K, V]{young: map[K]V{}, old: map[K]V{}, window: window, limit: limit}
 }
 
-// turn begins a new generation when the present one is as old as the window.
-func (g *generations[K, V]) turn(now int64) {
+// turn begins a new generation when the present one is as old as the window; true where it did.
+func (g *generations[K, V]) turn(now int64) bool {
 	if g.since == 0 {
 		g.since = now
 	}
-	if now-g.since > g.window.Milliseconds() {
-		g.old, g.young, g.since = g.young, map[K]V{}, now
+	age := now - g.since
+	if age <= g.window.Milliseconds() {
+		return false
 	}
+	if age > 2*g.window.Milliseconds() { // nothing came for long
+		clear(g.young)
+	}
+	g.old, g.young, g.since = g.young, map[K]V{}, now
+	return true
 }
 
-func (g *generations[K, V]) put(key K, value V) {
-	if len(g.young) >= maxTwins {
-		g.old, g.young = g.young, map[K]V{}
+// forget begins a new generation early.
+func (g *generations[K, V]) forget() { g.old, g.young = g.young, map[K]V{} }
+
+// put adds an entry; true where that began a new generation.
+func (g *generations[K, V]) put(key K, value V) (turned bool) {
+	if len(g.young) >= g.limit {
+		g.forget()
+		turned = true
 	}
 	g.young[key] = value
+	return turned
 }
 
 // twins reads what samples of the window are stored, into the terms of the partitions that they may come by again.
@@ -150,7 +221,7 @@ func (l *ledger) twins(ctx context.Context, taken []*term, partitions int) error
 					p := publisher{license[i], server.Row(i), boot.Row(i)}
 					for _, name := range publisherPartitions(p, partitions) {
 						if t := byName[name]; t != nil {
-							learn(t.twins.publisher(p), word[i]*64, set[i])
+							t.twins.learnBits(p, word[i]*64, set[i])
 						}
 					}
 				}
@@ -160,10 +231,10 @@ func (l *ledger) twins(ctx context.Context, taken []*term, partitions int) error
 	})
 }
 
-// learn adds the counts from first on whose bits are set.
-func learn(known *ranges, first, set uint64) {
+// learnBits adds the counts from first on whose bits are set.
+func (t *twins) learnBits(p publisher, first, set uint64) {
 	for ; set != 0; set &= set - 1 {
-		known.add(first + uint64(bits.TrailingZeros64(set)))
+		t.learn(t.publisher(p), first+uint64(bits.TrailingZeros64(set)))
 	}
 }
 

@@ -22,7 +22,7 @@ func TestTwinSample(t *testing.T) {
 		s.ReceivedAt = 1_800_000_000_000 + at.Milliseconds()
 		s.SetUint(schema.N, n)
 		s.SetText(schema.Boot, boot)
-		if got := known.sample(&s); got != want {
+		if got := known.sample(&s, neighbours{}); got != want {
 			t.Errorf("n %d of %s after %s: known %v, want %v", n, boot, at, got, want)
 		}
 	}
@@ -36,17 +36,17 @@ func TestTwinSample(t *testing.T) {
 	f(false, 4, "a", 25*time.Minute)
 	f(false, 1, "a", 25*time.Minute)
 	s = schema.Sample{ServerID: "x"}
-	if first := known.sample(&s); first || known.sample(&s) {
+	if first := known.sample(&s, neighbours{}); first || known.sample(&s, neighbours{}) {
 		t.Error("samples without n are known")
 	}
 }
 
 func TestTwinMessage(t *testing.T) {
-	known, license := newTwins(), uuid.New()
+	known, license := newMessageIDs(), uuid.New()
 	at := int64(1_800_000_000_000)
 	f := func(want bool, id string, seq uint64, after time.Duration) {
 		t.Helper()
-		if got := known.message(license, id, identity{1, seq, at + after.Milliseconds()}); got != want {
+		if got := known.message(newMessageID(license, id), identity{1, seq, at + after.Milliseconds()}); got != want {
 			t.Errorf("%s in message %d after %s: known %v, want %v", id, seq, after, got, want)
 		}
 	}
@@ -55,17 +55,18 @@ func TestTwinMessage(t *testing.T) {
 	f(true, "a", 2, time.Minute)
 	f(true, "a", 3, 2*time.Minute)
 	f(false, "a", 4, 2*time.Minute+time.Second)
-	if known.message(uuid.New(), "a", identity{1, 5, at}) {
+	if known.message(newMessageID(uuid.New(), "a"), identity{1, 5, at}) {
 		t.Error("an id is known to another license")
 	}
 }
 
 func TestGenerationsAreBounded(t *testing.T) {
-	g := newGenerations[int, int](time.Hour)
-	for n := range 3 * maxTwins {
+	const limit = 1000
+	g := newGenerations[int, int](time.Hour, limit)
+	for n := range 3 * limit {
 		g.put(n, n)
 	}
-	if len(g.young) > maxTwins || len(g.old) > maxTwins {
+	if len(g.young) > limit || len(g.old) > limit {
 		t.Errorf("%d and %d remembered", len(g.young), len(g.old))
 	}
 }

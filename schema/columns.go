@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Column is one column of a ClickHouse table, as the server describes it.
 type Column struct {
@@ -11,8 +14,15 @@ type Column struct {
 // SamplesTable is the table of every sample.
 const SamplesTable = "corrosion.samples"
 
-// SampleColumns is the one ordered list of the columns of samples. The INSERT text, the batch's columns and the
-// exports all come from it, and a test compares it with the server's own description.
+// StoredAt is the last column of samples. The server fills it in: when the INSERT that brought the row ran, by its own
+// clock, in steps of StoredAtStep. No later INSERT has an earlier one.
+const StoredAt = "stored_at"
+
+// StoredAtStep is the unit of StoredAt.
+const StoredAtStep = 100 * time.Millisecond
+
+// SampleColumns is the one ordered list of the columns of samples that are sent; StoredAt comes after them. The INSERT
+// text, the batch's columns and the exports all come from it, and a test compares it with the server's own description.
 func SampleColumns() []Column {
 	columns := []Column{
 		{"license_id", "UUID"},

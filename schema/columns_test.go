@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func TestSampleColumnsMatchServer(t *testing.T) {
 		}
 		got = append(got, c)
 	}
-	want := schema.SampleColumns()
+	want := append(schema.SampleColumns(), schema.Column{Name: schema.StoredAt, Type: "DateTime64(1, 'UTC')"})
 	if len(got) != len(want) {
 		t.Fatalf("got %d columns, want %d: %v", len(got), len(want), got)
 	}
@@ -64,6 +65,10 @@ func TestRetention(t *testing.T) {
 	}
 	if got, err = schema.ReadRetention(t.Context(), conn); err != nil || got != want {
 		t.Fatalf("after: got %v, %v; want %v", got, err, want)
+	}
+	var create string
+	if err := conn.QueryRow(t.Context(), "SELECT create_table_query FROM system.tables WHERE database = 'corrosion' AND name = 'ingest_log'").Scan(&create); err != nil || !strings.Contains(create, "toIntervalDay(30)") {
+		t.Errorf("the ingest log is not kept as long as the hours: %v %s", err, create)
 	}
 	if err := schema.ApplyRetention(t.Context(), conn, schema.Retention{Raw: 40 * 24 * time.Hour, Hourly: 30 * 24 * time.Hour}); err == nil {
 		t.Error("raw longer than hourly was accepted")

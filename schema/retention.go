@@ -6,83 +6,175 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 const (
-	retentionQuery = `SELECT name, create_table_query FROM system.tables WHERE database = 'corrosion' AND name IN ('samples', 'samples_hourly')`
-	alterRaw       = `ALTER TABLE corrosion.samples MODIFY TTL toDateTime(greatest(ts, received_at)) + toIntervalDay(%d) DELETE`
-	alterHourly    = `ALTER TABLE corrosion.%s MODIFY TTL hour + toIntervalDay(%d) DELETE`
+	keptTablesQuery = `SELECT name, engine_full, partition_key, ifNull(total_rows, 0), ifNull(total_bytes, 0) FROM system.tables ` +
+		`WHERE database = 'corrosion' AND engine LIKE '%MergeTree' AND engine_full LIKE '% TTL %' ORDER BY name`
+	alterTTL = `ALTER TABLE corrosion.%s MODIFY TTL %s + toIntervalDay(%d) DELETE`
 )
 
-var ttlDays = regexp.MustCompile(`\bTTL\b.*?toIntervalDay\((\d+)\)`)
+const day = 24 * time.Hour
 
-// ReadRetention reads from ClickHouse how long its tables keep their rows.
-func ReadRetention(ctx context.Context, conn driver.Conn) (Retention, error) {
-	rows, err := conn.Query(ctx, retentionQuery)
+// ttl takes a table's limit apart: what it counts from, and how long it is.
+var ttl = regexp.MustCompile(`\bTTL (.+?) \+ toInterval(Day|Hour)\((\d+)\)(?: DELETE)?(?: SETTINGS |$)`)
+
+// Fixed is the resolution of tables whose limit no setting changes.
+const Fixed Resolution = "fixed"
+
+// KeptTable is a table of ClickHouse whose rows fall away, as ClickHouse itself describes it.
+type KeptTable struct {
+	Name string
+	// Resolution says which setting moves its limit.
+	Resolution Resolution
+	// Counts is the expression that a row's age counts from, and Keep how old a row becomes.
+	Counts string
+	Keep   time.Duration
+	// Span is what one partition holds; partitions fall whole, so that a row may stay for so much longer.
+	Span time.Duration
+	// Rows and Bytes are of all licenses, compressed.
+	Rows, Bytes uint64
+}
+
+// resolutionOf: what is finer than an hour lives as long as raw samples do.
+func resolutionOf(table string) Resolution {
+	switch table {
+	case "samples", "samples_minutely", "license_minutely", "license_minutely_totals":
+		return Raw
+	case "samples_hourly", "metrics_hourly", "network_hours", "license_hourly", "license_hourly_totals", "ingest_log":
+		return Hourly
+	}
+	return Fixed
+}
+
+// KeptTables reads from ClickHouse which tables have a limit, and which.
+func KeptTables(ctx context.Context, conn driver.Conn) ([]KeptTable, error) {
+	rows, err := conn.Query(ctx, keptTablesQuery)
 	if err != nil {
-		return Retention{}, fmt.Errorf("read retention: %w", err)
+		return nil, fmt.Errorf("read retention: %w", err)
 	}
 	defer rows.Close()
-	var retention Retention
+	var tables []KeptTable
 	for rows.Next() {
-		var table, create string
-		if err := rows.Scan(&table, &create); err != nil {
-			return Retention{}, fmt.Errorf("read retention: %w", err)
+		var t KeptTable
+		var engine, partition string
+		if err := rows.Scan(&t.Name, &engine, &partition, &t.Rows, &t.Bytes); err != nil {
+			return nil, fmt.Errorf("read retention: %w", err)
 		}
-		match := ttlDays.FindStringSubmatch(create)
-		if match == nil {
-			return Retention{}, fmt.Errorf("read retention: table %s has no TTL in days", table)
+		if err := t.describe(engine, partition); err != nil {
+			return nil, fmt.Errorf("read retention: %w", err)
 		}
-		days, _ := strconv.Atoi(match[1])
-		if table == "samples" {
-			retention.Raw = time.Duration(days) * 24 * time.Hour
-		} else {
-			retention.Hourly = time.Duration(days) * 24 * time.Hour
-		}
+		tables = append(tables, t)
 	}
-	if retention.Raw == 0 || retention.Hourly == 0 {
-		return Retention{}, errors.Join(rows.Err(), errors.New("read retention: the tables are missing: run corrosion migrate"))
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read retention: %w", err)
 	}
-	return retention, rows.Err()
+	return tables, nil
 }
 
-// days are the whole days of both limits.
-func (r Retention) days() (raw, hourly int) {
-	const day = 24 * time.Hour
-	return int(r.Raw / day), int(r.Hourly / day)
-}
-
-// Validate says whether the tables can keep their rows so: raw at least one day, and never longer than the hours.
-func (r Retention) Validate() error {
-	if raw, hourly := r.days(); raw < 1 || hourly < raw || hourly > 3650 {
-		return fmt.Errorf("retention: raw %d and hourly %d days: raw must be at least 1, hourly from raw to 3650", raw, hourly)
+func (t *KeptTable) describe(engine, partition string) error {
+	match := ttl.FindStringSubmatch(engine)
+	if match == nil {
+		return fmt.Errorf("table %s has a TTL that is not in days or hours", t.Name)
+	}
+	n, err := strconv.Atoi(match[3])
+	if err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	unit := day
+	if match[2] == "Hour" {
+		unit = time.Hour
+	}
+	t.Resolution, t.Counts, t.Keep = resolutionOf(t.Name), match[1], time.Duration(n)*unit
+	switch {
+	case strings.HasPrefix(partition, "toDate("):
+		t.Span = day
+	case strings.HasPrefix(partition, "toMonday("):
+		t.Span = 7 * day
+	case strings.HasPrefix(partition, "toStartOfHour("):
+		t.Span = time.Hour
+	default:
+		return fmt.Errorf("table %s is not partitioned by time: %q", t.Name, partition)
 	}
 	return nil
 }
 
-// ApplyRetention makes the tables keep their rows for whole days and changes only what differs.
+// ReadRetention reads from ClickHouse how long its tables keep their rows.
+func ReadRetention(ctx context.Context, conn driver.Conn) (Retention, error) {
+	tables, err := KeptTables(ctx, conn)
+	if err != nil {
+		return Retention{}, err
+	}
+	var retention Retention
+	for _, t := range tables {
+		switch t.Name {
+		case "samples":
+			retention.Raw = t.Keep
+		case "samples_hourly":
+			retention.Hourly = t.Keep
+		}
+	}
+	if retention.Raw == 0 || retention.Hourly == 0 {
+		return Retention{}, errors.New("read retention: the tables are missing: run corrosion migrate")
+	}
+	return retention, nil
+}
+
+// Validate says whether the tables can keep their rows so: whole days, raw at least one, and never longer than the hours.
+func (r Retention) Validate() error {
+	if r.Raw < day || r.Hourly < r.Raw || r.Hourly > 3650*day || r.Raw%day != 0 || r.Hourly%day != 0 {
+		return fmt.Errorf("retention: raw %s and hourly %s: want whole days, raw at least 1, hourly from raw to 3650", Days(r.Raw), Days(r.Hourly))
+	}
+	return nil
+}
+
+// Days writes a limit as people do: 7d, or 1h where it is no whole days.
+func Days(d time.Duration) string {
+	if d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return d.String()
+}
+
+// Of is the limit that r sets for a table, or the one that it has.
+func (r Retention) Of(t KeptTable) time.Duration {
+	switch t.Resolution {
+	case Raw:
+		return r.Raw
+	case Hourly:
+		return r.Hourly
+	default:
+		return t.Keep
+	}
+}
+
+// ApplyRetention makes the tables keep their rows for whole days, changes only what differs, and reads back that it is so.
+// It shrinks without asking: ask Losses first.
 func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error {
 	if err := want.Validate(); err != nil {
 		return err
 	}
-	raw, hourly := want.days()
-	have, err := ReadRetention(ctx, conn)
+	tables, err := KeptTables(ctx, conn)
 	if err != nil {
 		return err
 	}
-	var statements []string
-	if have.Raw != want.Raw {
-		statements = append(statements, fmt.Sprintf(alterRaw, raw))
+	for _, t := range tables {
+		if keep := want.Of(t); keep != t.Keep {
+			if err := conn.Exec(ctx, fmt.Sprintf(alterTTL, t.Name, t.Counts, int(keep/day))); err != nil {
+				return fmt.Errorf("apply retention to %s: %w", t.Name, err)
+			}
+		}
 	}
-	if have.Hourly != want.Hourly {
-		statements = append(statements, fmt.Sprintf(alterHourly, "samples_hourly", hourly), fmt.Sprintf(alterHourly, "metrics_hourly", hourly))
+	if tables, err = KeptTables(ctx, conn); err != nil {
+		return err
 	}
-	for _, statement := range statements {
-		if err := conn.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("apply retention: %w", err)
+	for _, t := range tables {
+		if t.Keep != want.Of(t) {
+			return fmt.Errorf("apply retention: table %s still keeps %s", t.Name, Days(t.Keep))
 		}
 	}
 	return nil

@@ -11,10 +11,12 @@ const (
 	StreamStats         = "STATS"
 	StreamStatsByServer = "STATS_BY_SERVER"
 	StreamDead          = "STATS_DEAD"
+	StreamEvents        = "EVENTS"
 
 	SubjectStats         = "corrosion.*.stats"
 	SubjectStatsByServer = "corrosion.*.stats.*"
 	SubjectDead          = "corrosion_dead.*"
+	SubjectEvents        = "corrosion.*.events"
 )
 
 // StatsSubject is the subject that a license's samples are published on.
@@ -52,8 +54,26 @@ func ParseStatsSubject(subject string) (license, serverID string, ok bool) {
 // EventsSubject is the subject of a license's marks: wipes, restarts, deploys, notes.
 func EventsSubject(license uuid.UUID) string { return "corrosion." + license.String() + ".events" }
 
+// ParseEventsSubject is the license of corrosion.<license>.events as published, whether or not it is a UUID; ok is
+// false when the shape is another.
+func ParseEventsSubject(subject string) (license string, ok bool) {
+	rest, begins := strings.CutPrefix(subject, "corrosion.")
+	license, ends := strings.CutSuffix(rest, ".events")
+	return license, begins && ends && license != "" && !strings.Contains(license, ".")
+}
+
 // ReplyPrefix is the inbox prefix of a license's clients; JetStream's acknowledgements come to it.
 func ReplyPrefix(license uuid.UUID) string { return "corrosion." + license.String() + ".reply" }
 
 // ReplySubjects are all subjects below ReplyPrefix.
 func ReplySubjects(license uuid.UUID) string { return ReplyPrefix(license) + ".>" }
+
+// CommandSubject is the subject of commands to the agent of one server; only the platform publishes on it.
+func CommandSubject(license uuid.UUID, serverID string) string {
+	return "corrosion." + license.String() + "." + serverID + ".cmd"
+}
+
+// StatusSubject is the subject of that agent's answers.
+func StatusSubject(license uuid.UUID, serverID string) string {
+	return "corrosion." + license.String() + "." + serverID + ".status"
+}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,9 @@ type ClickHouseConfig struct {
 	NativePort, HTTPPort int
 	// Password is the user corrosion's, OperatorPassword the user operator's.
 	Password, OperatorPassword string
+	// Readers are users that each see the rows of the license in
+	// corrosion.user_licenses alone.
+	Readers []Reader
 	// Memory bounds the whole server, in bytes; 0 = 40 % of RAM, at most 4 GiB.
 	Memory int64
 	// Binary is an official clickhouse binary (25.8 or newer) to run instead of
@@ -159,6 +163,9 @@ func (c *ClickHouse) prepare() error {
 	if err != nil {
 		return err
 	}
+	if err := c.closeFunctions(); err != nil {
+		return err
+	}
 	return writeClickHouseConfig(dir, configData{
 		Official: c.config.Binary != "",
 		Log:      filepath.Join(logDir, "clickhouse.log"),
@@ -166,7 +173,8 @@ func (c *ClickHouse) prepare() error {
 		Data:     c.dataDir() + "/", Backups: filepath.Join(dir, "backups") + "/",
 		NativePort: c.config.NativePort, HTTPPort: c.config.HTTPPort,
 		Memory: c.config.Memory, CacheBytes: min(c.config.Memory/8, 256*mebibyte),
-		OperatorMemory: min(c.config.Memory/2, 2*gibibyte), PoolSize: mergeThreads(),
+		OperatorMemory: min(c.config.Memory/2, 2*gibibyte), ReaderMemory: min(c.config.Memory/4, 512*mebibyte), PoolSize: mergeThreads(),
+		Tables: slices.Concat(ReadableTables(), ReadableViews()), Filtered: ReadableTables(), ClosedTableFunctions: closedTableFunctions(), Readers: readersData(c.config.Readers),
 		PasswordSHA256: sha256Hex(c.config.Password), OperatorSHA256: sha256Hex(c.config.OperatorPassword),
 		ExtraConfig: c.config.Extra.Config, ExtraProfiles: c.config.Extra.Profiles, ExtraUsers: c.config.Extra.Users,
 	})

@@ -23,12 +23,18 @@ type configData struct {
 	NativePort, HTTPPort      int
 	Memory, CacheBytes        int64
 	OperatorMemory            int64
+	ReaderMemory              int64
+	Tables, Filtered          []string // what operators and readers read; those of it that hold rows
+	ClosedTableFunctions      []string
+	Readers                   []readerData
 	PoolSize                  int
 	PasswordSHA256            string
 	OperatorSHA256            string
 	ExtraConfig               string
 	ExtraProfiles, ExtraUsers string
 }
+
+type readerData struct{ Name, PasswordSHA256 string }
 
 // writeClickHouseConfig renders both files into dir, readable by this user only.
 func writeClickHouseConfig(dir string, data configData) error {

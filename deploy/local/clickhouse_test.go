@@ -159,7 +159,7 @@ func killedInsert(ctx context.Context, port int) error {
 
 func TestOperatorReadsWithinBounds(t *testing.T) {
 	server := localtest.ClickHouse(t)
-	mustExec(t, server, "CREATE TABLE IF NOT EXISTS corrosion.seen (a UInt64) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, server, "CREATE TABLE IF NOT EXISTS corrosion.samples (a UInt64) ENGINE = MergeTree ORDER BY a")
 	mustExec(t, server, "CREATE DATABASE IF NOT EXISTS other")
 	mustExec(t, server, "CREATE TABLE IF NOT EXISTS other.hidden (a UInt64) ENGINE = MergeTree ORDER BY a")
 	base, err := url.Parse(server.HTTPURL())
@@ -168,18 +168,18 @@ func TestOperatorReadsWithinBounds(t *testing.T) {
 	}
 	base.User = url.UserPassword(local.OperatorUser, localtest.OperatorPassword)
 	for _, c := range []struct{ settings, statement, want string }{
-		{"", "SELECT count() FROM seen", "0"},
-		{"max_execution_time=5", "SELECT count() FROM seen", "0"},
-		{"", "SELECT count() FROM seen SETTINGS max_threads = 1", "0"},
+		{"", "SELECT count() FROM samples", "0"},
+		{"max_execution_time=5", "SELECT count() FROM samples", "0"},
+		{"", "SELECT count() FROM samples SETTINGS max_threads = 1", "0"},
 		{"max_execution_time=61", "SELECT 1", "Code: 452"},
 		{"max_execution_time=0", "SELECT 1", "Code: 452"},
 		{"max_memory_usage=0", "SELECT 1", "Code: 452"},
 		{"max_result_rows=0", "SELECT 1", "Code: 452"},
 		{"readonly=0", "SELECT 1", "Code: 164"},
 		{"", "SELECT count() FROM other.hidden", "Code: 497"},
-		{"", "INSERT INTO seen VALUES (1)", "Code: 497"},
+		{"", "INSERT INTO samples VALUES (1)", "Code: 497"},
 		{"", "CREATE TABLE mine (a UInt64) ENGINE = Memory", "Code: 497"},
-		{"", "DROP TABLE seen", "Code: 497"},
+		{"", "DROP TABLE samples", "Code: 497"},
 		{"", "SELECT * FROM file('/etc/passwd', LineAsString)", "Code: "},
 		{"", "SELECT * FROM url('http://127.0.0.1:1/', LineAsString)", "Code: "},
 		{"", "SYSTEM FLUSH LOGS", "Code: "},

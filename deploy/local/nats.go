@@ -26,6 +26,8 @@ const (
 	// that follows the free space could refuse to recover its own streams.
 	defaultNATSStore  = 32 * gibibyte
 	defaultNATSMemory = 256 * mebibyte
+	// connectionsAtOnce is more than one server can have.
+	connectionsAtOnce = 1 << 20
 )
 
 // NATSConfig says how the embedded NATS server runs.
@@ -131,20 +133,29 @@ func (n *NATS) Port() int { return n.config.Port }
 // Violations counts what the server refused since it started.
 func (n *NATS) Violations() Violations { return n.log.violations() }
 
-// Disconnect ends every connection of user and returns how many there were.
-// Clients reconnect by themselves, so revoke first.
-func (n *NATS) Disconnect(user string) int {
-	connections, err := n.server.Connz(&server.ConnzOptions{User: user, Username: true, Limit: 1 << 20})
+// Connection is a live connection; User is what its Grant calls it.
+type Connection struct {
+	ID   uint64
+	User string
+}
+
+// Connections are all live connections, the platform's too.
+func (n *NATS) Connections() ([]Connection, error) {
+	found, err := n.server.Connz(&server.ConnzOptions{Username: true, Limit: connectionsAtOnce})
 	if err != nil {
-		return 0
+		return nil, fmt.Errorf("list NATS connections: %w", err)
 	}
-	ended := 0
-	for _, c := range connections.Conns {
-		if n.server.DisconnectClientByID(c.Cid) == nil {
-			ended++
-		}
+	out := make([]Connection, 0, len(found.Conns))
+	for _, c := range found.Conns {
+		out = append(out, Connection{ID: c.Cid, User: c.AuthorizedUser})
 	}
-	return ended
+	return out, nil
+}
+
+// Disconnect ends a connection without an authorization error; one that is
+// gone is fine. Clients reconnect by themselves, so revoke first.
+func (n *NATS) Disconnect(id uint64) {
+	_ = n.server.DisconnectClientByID(id) // its only error is that the connection is gone
 }
 
 // Close stops the server, with all that JetStream acknowledged on disk; a

@@ -6,14 +6,24 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Authenticate decides whether user may connect with password, and what it may
-// do then. It is called for each connection, on a goroutine of that
-// connection, and may take up to ten seconds.
+// Login is what a connecting client shows; Address is its host and port.
+type Login struct{ User, Password, Address string }
+
+// Grant is what an admitted user may do. Name is what the connection is called
+// in NATS.Connections; empty = the user.
+type Grant struct {
+	Name        string
+	Permissions Permissions
+}
+
+// Authenticate decides whether a client may connect, and what it may do then.
+// It is called for each connection, on a goroutine of that connection, and may
+// take up to ten seconds.
 //
-// The answer (nil, true) means "cannot tell now": the connection is dropped
-// without an authorization error, because clients give up for good after two
-// of those, and so tries again.
-type Authenticate func(user, password string) (*Permissions, bool)
+// The answer (nil, true) means "not now": the connection is dropped without an
+// authorization error, because clients give up for good after two of those,
+// and so tries again.
+type Authenticate func(Login) (*Grant, bool)
 
 // Permissions is what one NATS user may do. Lists hold subjects with
 // wildcards; an empty Allow list allows nothing, and Deny wins.
@@ -40,16 +50,24 @@ func (g natsGate) Check(client server.ClientAuthentication) bool {
 		g.nats.log.refused.Add(1)
 		return false
 	}
-	permissions, ok := g.nats.config.Authenticate(options.Username, options.Password)
+	login := Login{User: options.Username, Password: options.Password}
+	if remote := client.RemoteAddress(); remote != nil { // nil once the client has gone
+		login.Address = remote.String()
+	}
+	grant, ok := g.nats.config.Authenticate(login)
 	if !ok {
 		g.nats.log.refused.Add(1)
 		return false
 	}
-	if permissions == nil {
+	if grant == nil {
 		_ = g.nats.server.DisconnectClientByID(client.GetID())
 		return false
 	}
-	client.RegisterUser(&server.User{Username: options.Username, Permissions: permissions.forServer()})
+	name := grant.Name
+	if name == "" {
+		name = options.Username
+	}
+	client.RegisterUser(&server.User{Username: name, Permissions: grant.Permissions.forServer()})
 	return true
 }
 

@@ -120,9 +120,13 @@ func (s *Stack) startNATS(ctx context.Context, secrets secrets) (err error) {
 }
 
 func (s *Stack) startClickHouse(ctx context.Context, secrets secrets) (err error) {
+	readers, err := loadReaders(s.config.DataDir)
+	if err != nil {
+		return err
+	}
 	s.clickhouse, err = StartClickHouse(ctx, ClickHouseConfig{
 		Dir: s.dir("clickhouse"), LogDir: s.dir("log"), NativePort: s.config.ClickHousePort, HTTPPort: s.config.ClickHouseHTTPPort,
-		Password: secrets.ClickHouse, OperatorPassword: secrets.Operator,
+		Password: secrets.ClickHouse, OperatorPassword: secrets.Operator, Readers: readers,
 		Memory: s.config.ClickHouseMemory, Binary: s.config.ClickHouseBinary, Logger: s.config.Logger,
 	})
 	return err

@@ -64,3 +64,29 @@ func (q *Queries) FindLicense(ctx context.Context, id uuid.UUID) (License, error
 	)
 	return i, err
 }
+
+const resumeLicense = `-- name: ResumeLicense :execrows
+UPDATE licenses SET suspended_at = NULL WHERE id = $1
+`
+
+// ResumeLicense ends a suspension.
+func (q *Queries) ResumeLicense(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, resumeLicense, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const suspendLicense = `-- name: SuspendLicense :execrows
+UPDATE licenses SET suspended_at = COALESCE(suspended_at, now()) WHERE id = $1
+`
+
+// SuspendLicense suspends a license; one that is suspended keeps its moment.
+func (q *Queries) SuspendLicense(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, suspendLicense, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

@@ -8,7 +8,49 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
+
+type ExportJob struct {
+	ID             uuid.UUID
+	LicenseID      uuid.UUID
+	IdempotencyKey *string
+	Request        []byte
+	Status         string
+	Attempt        int32
+	Faults         int32
+	Place          *uuid.UUID
+	LeaseUntil     *time.Time
+	NotBefore      time.Time
+	Rows           int64
+	RowsEstimate   *int64
+	Bytes          int64
+	Error          string
+	Manifest       []byte
+	CreatedAt      time.Time
+	StartedAt      *time.Time
+	FinishedAt     *time.Time
+	ExpiresAt      *time.Time
+}
+
+type JobRun struct {
+	ID           int64
+	Job          string
+	ScheduledAt  time.Time
+	Cause        string
+	Instance     string
+	Attempts     int32
+	StartedAt    time.Time
+	FinishedAt   *time.Time
+	DurationMs   int64
+	WindowFrom   *time.Time
+	WindowTo     *time.Time
+	HoursChecked int64
+	HoursHealed  int64
+	RowsRemoved  int64
+	Error        string
+	Detail       []byte
+}
 
 type License struct {
 	ID          uuid.UUID
@@ -17,10 +59,77 @@ type License struct {
 	SuspendedAt *time.Time
 }
 
+type RefreshToken struct {
+	Digest    []byte
+	SessionID uuid.UUID
+	Parent    []byte
+	CreatedAt time.Time
+	UsedAt    *time.Time
+}
+
+type Registration struct {
+	ID           uuid.UUID
+	Email        string
+	EmailKey     string
+	Name         string
+	PasswordHash string
+	TokenDigest  []byte
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+}
+
+type Server struct {
+	LicenseID         uuid.UUID
+	ServerID          string
+	Name              string
+	Tags              []byte
+	Groups            []string
+	Notes             string
+	ExpectedIntervalS pgtype.Int4
+	ArchivedAt        *time.Time
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+type Session struct {
+	ID         uuid.UUID
+	UserID     uuid.UUID
+	LicenseID  *uuid.UUID
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	ExpiresAt  time.Time
+	RevokedAt  *time.Time
+	RevokedFor *string
+	Address    string
+	UserAgent  string
+}
+
+type SqlAccess struct {
+	Username       string
+	LicenseID      *uuid.UUID
+	PasswordSha256 []byte
+	CreatedAt      time.Time
+}
+
+type Totp struct {
+	UserID      uuid.UUID
+	Secret      []byte
+	KeyID       string
+	LastStep    int64
+	CreatedAt   time.Time
+	ConfirmedAt *time.Time
+}
+
 type User struct {
 	ID                 uuid.UUID
 	Email              string
 	PasswordHash       string
 	MustChangePassword bool
 	CreatedAt          time.Time
+	EmailKey           string
+	Name               string
+	PlatformAdmin      bool
+	EmailConfirmedAt   *time.Time
+	PasswordChangedAt  time.Time
+	LastLoginAt        *time.Time
 }

@@ -12,6 +12,33 @@ import (
 	"github.com/google/uuid"
 )
 
+const createNATSAgentUser = `-- name: CreateNATSAgentUser :execrows
+INSERT INTO nats_users (name, license_id, kind, server_id, password_sha256)
+VALUES ($1, $2, 'agent', $3::text, $4)
+ON CONFLICT (license_id, server_id) WHERE kind = 'agent' DO NOTHING
+`
+
+type CreateNATSAgentUserParams struct {
+	Name           string
+	LicenseID      uuid.UUID
+	ServerID       string
+	PasswordSha256 []byte
+}
+
+// CreateNATSAgentUser adds the NATS user of one server's agent unless it has one.
+func (q *Queries) CreateNATSAgentUser(ctx context.Context, arg CreateNATSAgentUserParams) (int64, error) {
+	result, err := q.db.Exec(ctx, createNATSAgentUser,
+		arg.Name,
+		arg.LicenseID,
+		arg.ServerID,
+		arg.PasswordSha256,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const createNATSUser = `-- name: CreateNATSUser :exec
 INSERT INTO nats_users (name, license_id, password_sha256) VALUES ($1, $2, $3)
 `
@@ -22,23 +49,48 @@ type CreateNATSUserParams struct {
 	PasswordSha256 []byte
 }
 
-// CreateNATSUser adds the NATS user of a license.
+// CreateNATSUser adds the NATS user of a license's game servers.
 func (q *Queries) CreateNATSUser(ctx context.Context, arg CreateNATSUserParams) error {
 	_, err := q.db.Exec(ctx, createNATSUser, arg.Name, arg.LicenseID, arg.PasswordSha256)
 	return err
 }
 
+const deleteNATSAgentUser = `-- name: DeleteNATSAgentUser :execrows
+DELETE FROM nats_users WHERE license_id = $1 AND kind = 'agent' AND server_id = $2::text
+`
+
+type DeleteNATSAgentUserParams struct {
+	LicenseID uuid.UUID
+	ServerID  string
+}
+
+// DeleteNATSAgentUser takes the NATS user of one server's agent away.
+func (q *Queries) DeleteNATSAgentUser(ctx context.Context, arg DeleteNATSAgentUserParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteNATSAgentUser, arg.LicenseID, arg.ServerID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const findNATSUser = `-- name: FindNATSUser :one
-SELECT u.name, u.license_id, u.password_sha256, l.suspended_at
+SELECT u.name, u.license_id, u.kind, COALESCE(u.server_id, '')::text AS server_id, u.password_sha256, u.generation,
+       u.previous_sha256, u.previous_generation, u.previous_until, l.suspended_at
 FROM nats_users u JOIN licenses l ON l.id = u.license_id
 WHERE u.name = $1
 `
 
 type FindNATSUserRow struct {
-	Name           string
-	LicenseID      uuid.UUID
-	PasswordSha256 []byte
-	SuspendedAt    *time.Time
+	Name               string
+	LicenseID          uuid.UUID
+	Kind               string
+	ServerID           string
+	PasswordSha256     []byte
+	Generation         int64
+	PreviousSha256     []byte
+	PreviousGeneration *int64
+	PreviousUntil      *time.Time
+	SuspendedAt        *time.Time
 }
 
 // FindNATSUser reads a NATS user with the state of its license.
@@ -48,8 +100,80 @@ func (q *Queries) FindNATSUser(ctx context.Context, name string) (FindNATSUserRo
 	err := row.Scan(
 		&i.Name,
 		&i.LicenseID,
+		&i.Kind,
+		&i.ServerID,
 		&i.PasswordSha256,
+		&i.Generation,
+		&i.PreviousSha256,
+		&i.PreviousGeneration,
+		&i.PreviousUntil,
 		&i.SuspendedAt,
 	)
 	return i, err
+}
+
+const listNATSUsers = `-- name: ListNATSUsers :many
+SELECT u.name, u.generation, u.previous_generation, u.previous_until, l.suspended_at
+FROM nats_users u JOIN licenses l ON l.id = u.license_id
+WHERE u.name = ANY($1::text[])
+`
+
+type ListNATSUsersRow struct {
+	Name               string
+	Generation         int64
+	PreviousGeneration *int64
+	PreviousUntil      *time.Time
+	SuspendedAt        *time.Time
+}
+
+// ListNATSUsers reads which passwords of NATS users hold; names that are nobody's are left out.
+func (q *Queries) ListNATSUsers(ctx context.Context, names []string) ([]ListNATSUsersRow, error) {
+	rows, err := q.db.Query(ctx, listNATSUsers, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListNATSUsersRow
+	for rows.Next() {
+		var i ListNATSUsersRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Generation,
+			&i.PreviousGeneration,
+			&i.PreviousUntil,
+			&i.SuspendedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const rotateNATSUser = `-- name: RotateNATSUser :one
+UPDATE nats_users SET
+    password_sha256 = $1, generation = nextval('nats_generations'), rotated_at = now(),
+    previous_sha256 = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE password_sha256 END,
+    previous_generation = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE generation END,
+    previous_until = $2::timestamptz
+WHERE license_id = $3 AND kind = 'server'
+RETURNING name
+`
+
+type RotateNATSUserParams struct {
+	PasswordSha256 []byte
+	PreviousUntil  *time.Time
+	LicenseID      uuid.UUID
+}
+
+// RotateNATSUser gives the game servers of a license a new password; the one before holds until previous_until, and one
+// before that no longer. Without previous_until it ends at once.
+func (q *Queries) RotateNATSUser(ctx context.Context, arg RotateNATSUserParams) (string, error) {
+	row := q.db.QueryRow(ctx, rotateNATSUser, arg.PasswordSha256, arg.PreviousUntil, arg.LicenseID)
+	var name string
+	err := row.Scan(&name)
+	return name, err
 }

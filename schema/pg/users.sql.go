@@ -7,36 +7,37 @@ package pg
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-const addMember = `-- name: AddMember :exec
-INSERT INTO license_members (license_id, user_id, role) VALUES ($1, $2, $3)
-ON CONFLICT (license_id, user_id) DO UPDATE SET role = excluded.role
+const confirmUserEmail = `-- name: ConfirmUserEmail :exec
+UPDATE users SET email_confirmed_at = coalesce(email_confirmed_at, $1::timestamptz) WHERE id = $2
 `
 
-type AddMemberParams struct {
-	LicenseID uuid.UUID
-	UserID    uuid.UUID
-	Role      string
+type ConfirmUserEmailParams struct {
+	Now time.Time
+	ID  uuid.UUID
 }
 
-// AddMember gives a user a role in a license, replacing the one it had.
-func (q *Queries) AddMember(ctx context.Context, arg AddMemberParams) error {
-	_, err := q.db.Exec(ctx, addMember, arg.LicenseID, arg.UserID, arg.Role)
+// ConfirmUserEmail notes that mail to the account's address reaches its owner.
+func (q *Queries) ConfirmUserEmail(ctx context.Context, arg ConfirmUserEmailParams) error {
+	_, err := q.db.Exec(ctx, confirmUserEmail, arg.Now, arg.ID)
 	return err
 }
 
 const createUser = `-- name: CreateUser :one
-INSERT INTO users (id, email, password_hash, must_change_password)
-VALUES ($1, $2, $3, $4)
+INSERT INTO users (id, email, email_key, name, password_hash, must_change_password)
+VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING id
 `
 
 type CreateUserParams struct {
 	ID                 uuid.UUID
 	Email              string
+	EmailKey           string
+	Name               string
 	PasswordHash       string
 	MustChangePassword bool
 }
@@ -46,6 +47,8 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (uuid.UU
 	row := q.db.QueryRow(ctx, createUser,
 		arg.ID,
 		arg.Email,
+		arg.EmailKey,
+		arg.Name,
 		arg.PasswordHash,
 		arg.MustChangePassword,
 	)
@@ -54,13 +57,44 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (uuid.UU
 	return id, err
 }
 
-const findUserByEmail = `-- name: FindUserByEmail :one
-SELECT id, email, password_hash, must_change_password, created_at FROM users WHERE lower(email) = lower($1)
+const createUserIfNew = `-- name: CreateUserIfNew :execrows
+INSERT INTO users (id, email, email_key, name, password_hash, email_confirmed_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (email_key) DO NOTHING
 `
 
-// FindUserByEmail reads an account by its email, whatever the case.
-func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, error) {
-	row := q.db.QueryRow(ctx, findUserByEmail, email)
+type CreateUserIfNewParams struct {
+	ID               uuid.UUID
+	Email            string
+	EmailKey         string
+	Name             string
+	PasswordHash     string
+	EmailConfirmedAt *time.Time
+}
+
+// CreateUserIfNew adds an account unless its email is taken, and says by the count of rows which it was.
+func (q *Queries) CreateUserIfNew(ctx context.Context, arg CreateUserIfNewParams) (int64, error) {
+	result, err := q.db.Exec(ctx, createUserIfNew,
+		arg.ID,
+		arg.Email,
+		arg.EmailKey,
+		arg.Name,
+		arg.PasswordHash,
+		arg.EmailConfirmedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const findUser = `-- name: FindUser :one
+SELECT id, email, password_hash, must_change_password, created_at, email_key, name, platform_admin, email_confirmed_at, password_changed_at, last_login_at FROM users WHERE id = $1
+`
+
+// FindUser reads an account.
+func (q *Queries) FindUser(ctx context.Context, id uuid.UUID) (User, error) {
+	row := q.db.QueryRow(ctx, findUser, id)
 	var i User
 	err := row.Scan(
 		&i.ID,
@@ -68,6 +102,117 @@ func (q *Queries) FindUserByEmail(ctx context.Context, email string) (User, erro
 		&i.PasswordHash,
 		&i.MustChangePassword,
 		&i.CreatedAt,
+		&i.EmailKey,
+		&i.Name,
+		&i.PlatformAdmin,
+		&i.EmailConfirmedAt,
+		&i.PasswordChangedAt,
+		&i.LastLoginAt,
 	)
 	return i, err
+}
+
+const findUserByEmail = `-- name: FindUserByEmail :one
+SELECT id, email, password_hash, must_change_password, created_at, email_key, name, platform_admin, email_confirmed_at, password_changed_at, last_login_at FROM users WHERE email_key = $1
+`
+
+// FindUserByEmail reads an account by the key of its email.
+func (q *Queries) FindUserByEmail(ctx context.Context, emailKey string) (User, error) {
+	row := q.db.QueryRow(ctx, findUserByEmail, emailKey)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.PasswordHash,
+		&i.MustChangePassword,
+		&i.CreatedAt,
+		&i.EmailKey,
+		&i.Name,
+		&i.PlatformAdmin,
+		&i.EmailConfirmedAt,
+		&i.PasswordChangedAt,
+		&i.LastLoginAt,
+	)
+	return i, err
+}
+
+const lockUser = `-- name: LockUser :one
+SELECT id, email, password_hash, must_change_password, created_at, email_key, name, platform_admin, email_confirmed_at, password_changed_at, last_login_at FROM users WHERE id = $1 FOR UPDATE
+`
+
+// LockUser reads an account and keeps others from changing it until the transaction ends.
+func (q *Queries) LockUser(ctx context.Context, id uuid.UUID) (User, error) {
+	row := q.db.QueryRow(ctx, lockUser, id)
+	var i User
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.PasswordHash,
+		&i.MustChangePassword,
+		&i.CreatedAt,
+		&i.EmailKey,
+		&i.Name,
+		&i.PlatformAdmin,
+		&i.EmailConfirmedAt,
+		&i.PasswordChangedAt,
+		&i.LastLoginAt,
+	)
+	return i, err
+}
+
+const makePlatformAdmin = `-- name: MakePlatformAdmin :exec
+UPDATE users SET platform_admin = true WHERE id = $1
+`
+
+// MakePlatformAdmin lets an account administer the platform.
+func (q *Queries) MakePlatformAdmin(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, makePlatformAdmin, id)
+	return err
+}
+
+const noteLogin = `-- name: NoteLogin :exec
+UPDATE users SET last_login_at = $1::timestamptz WHERE id = $2
+`
+
+type NoteLoginParams struct {
+	Now time.Time
+	ID  uuid.UUID
+}
+
+// NoteLogin notes when an account last signed in.
+func (q *Queries) NoteLogin(ctx context.Context, arg NoteLoginParams) error {
+	_, err := q.db.Exec(ctx, noteLogin, arg.Now, arg.ID)
+	return err
+}
+
+const rehashPassword = `-- name: RehashPassword :exec
+UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3
+`
+
+type RehashPasswordParams struct {
+	NewHash string
+	ID      uuid.UUID
+	OldHash string
+}
+
+// RehashPassword keeps the same password under other costs, unless it has been changed meanwhile.
+func (q *Queries) RehashPassword(ctx context.Context, arg RehashPasswordParams) error {
+	_, err := q.db.Exec(ctx, rehashPassword, arg.NewHash, arg.ID, arg.OldHash)
+	return err
+}
+
+const setPassword = `-- name: SetPassword :exec
+UPDATE users SET password_hash = $1, must_change_password = false, password_changed_at = $2 WHERE id = $3
+`
+
+type SetPasswordParams struct {
+	PasswordHash string
+	Now          time.Time
+	ID           uuid.UUID
+}
+
+// SetPassword changes the password; whoever chose it knows it, so it need not be changed again.
+func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) error {
+	_, err := q.db.Exec(ctx, setPassword, arg.PasswordHash, arg.Now, arg.ID)
+	return err
 }

@@ -61,7 +61,9 @@ type Decoder struct {
 
 	// ignored counts the unknown fields of the sample in work.
 	ignored int
-	timed   bool
+	// plain is how long the last message was after decompression.
+	plain int
+	timed bool
 }
 
 type indexedFault struct {
@@ -108,12 +110,16 @@ func (d *Decoder) Decode(
 ) Stats {
 	var stats Stats
 	out := sink{good, bad, &stats}
-	d.env = env
+	d.env, d.plain = env, len(body)
 	if f := d.message(contentEncoding, body, out); f.reason != "" {
 		out.reject(f, -1, body)
 	}
 	return stats
 }
+
+// PlainBytes is how long the message that was decoded last is after decompression; where it could not be decompressed,
+// as published.
+func (d *Decoder) PlainBytes() int { return d.plain }
 
 // message delivers what is in body; its fault is that of the message as a whole.
 func (d *Decoder) message(contentEncoding string, body []byte, out sink) fault {
@@ -121,6 +127,7 @@ func (d *Decoder) message(contentEncoding string, body []byte, out sink) fault {
 	if f.reason != "" {
 		return f
 	}
+	d.plain = len(text)
 	text = trimText(text)
 	if len(text) == 0 {
 		return fault{Empty, "message holds nothing"}

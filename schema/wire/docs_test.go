@@ -87,3 +87,13 @@ func TestDocsExamplesAreGood(t *testing.T) {
 		one(t, m[1])
 	}
 }
+
+func TestDocsListEveryEventReason(t *testing.T) {
+	_, events, _ := strings.Cut(payloadDoc(t), "## Events")
+	got := firstCells("## Events"+events, "| reason | costs | means |")
+	for _, r := range EventReasons() {
+		if !slices.Contains(got, string(r)) {
+			t.Errorf("docs/payload.md does not name %s among %v", r, got)
+		}
+	}
+}

@@ -32,6 +32,16 @@ func WithClickHouseXML(extra local.ClickHouseXML) ClickHouseOption {
 	return func(c *local.ClickHouseConfig) { c.Extra = extra }
 }
 
+// WithClickHouseDir keeps the server's data in dir, which stays when the test ends.
+func WithClickHouseDir(dir string) ClickHouseOption {
+	return func(c *local.ClickHouseConfig) { c.Dir = dir }
+}
+
+// WithReaders adds users that see the rows of one license each.
+func WithReaders(readers ...local.Reader) ClickHouseOption {
+	return func(c *local.ClickHouseConfig) { c.Readers = readers }
+}
+
 // ClickHouse returns the server that this test process shares. Its database
 // corrosion is shared too: tests that cannot live together use NewClickHouse.
 func ClickHouse(t testing.TB) *ClickHouseServer {

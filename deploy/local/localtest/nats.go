@@ -185,6 +185,13 @@ func (s *NATSServer) stop() error {
 
 // childMain runs a server instead of the tests when the arguments say so.
 func childMain() {
+	if len(os.Args) == 4 && os.Args[1] == childStock {
+		if err := runStock(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "run a stock nats-server:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) != 3 || os.Args[1] != childNATS {
 		return
 	}
@@ -205,9 +212,9 @@ func runNATS(raw string) error {
 	ctx := context.Background()
 	server, err := local.StartNATS(ctx, local.NATSConfig{
 		Dir: setup.Dir, Port: setup.Port, MaxStore: setup.MaxStore, User: NATSUser, Password: Password,
-		Authenticate: func(user, password string) (*local.Permissions, bool) {
-			access, known := setup.Users[user]
-			return &access.Permissions, known && access.Password == password
+		Authenticate: func(login local.Login) (*local.Grant, bool) {
+			access, known := setup.Users[login.User]
+			return &local.Grant{Permissions: access.Permissions}, known && access.Password == login.Password
 		},
 	})
 	if err != nil {

@@ -9,3 +9,11 @@ INSERT INTO licenses (id, name) VALUES (@id, @name) ON CONFLICT (id) DO NOTHING;
 -- name: FindLicense :one
 -- FindLicense reads one license.
 SELECT id, name, created_at, suspended_at FROM licenses WHERE id = @id;
+
+-- name: SuspendLicense :execrows
+-- SuspendLicense suspends a license; one that is suspended keeps its moment.
+UPDATE licenses SET suspended_at = COALESCE(suspended_at, now()) WHERE id = @id;
+
+-- name: ResumeLicense :execrows
+-- ResumeLicense ends a suspension.
+UPDATE licenses SET suspended_at = NULL WHERE id = @id;
