@@ -36,6 +36,18 @@ func TestSummaryAnswers(t *testing.T) {
 	}
 }
 
+func TestIngestAnswers(t *testing.T) {
+	h := open(t, unreachable, nil)
+	a := h.get(t, "/api/analytics/ingest?range=2h", h.token(t, ourLicense, auth.Viewer))
+	quotas := `"quotas":{"samples_per_second":5,"bytes_per_second":null,"servers":20,"metric_names":null}`
+	if a.StatusCode != 200 || !strings.Contains(a.body, quotas) || !strings.HasPrefix(a.Header.Get("Cache-Control"), "private") {
+		t.Fatalf("%d %s %v", a.StatusCode, a.body, a.Header)
+	}
+	if got := h.queries.ingest; got.License != ourLicense || !got.From.Equal(got.To.Add(-2*time.Hour).Truncate(time.Minute)) {
+		t.Errorf("asked %+v", got)
+	}
+}
+
 func TestTimeseriesAnswers(t *testing.T) {
 	h := open(t, unreachable, nil)
 	a := h.get(t, "/api/analytics/timeseries?metric=players&metric=metrics.hook/time&agg=p95&step=1h&group_by=server&fill=linear&tz=Europe/Berlin&max_points=10&range=7d",
@@ -76,6 +88,7 @@ func TestFaultsByRoute(t *testing.T) {
 		"/api/analytics/summary?metric=players", "/api/analytics/summary?from=2026-11-21T00:00:00Z&to=2026-11-20T00:00:00Z",
 		"/api/analytics/summary?range=1h&range=2h", "/api/analytics/export?format=xml", "/api/analytics/export?granularity=daily",
 		"/api/analytics/export?after=1", "/api/public/demo/summary?token=x", "/api/analytics/timeseries",
+		"/api/analytics/ingest?server_id=a", "/api/analytics/ingest?range=0",
 	} {
 		if p := h.get(t, path, token).problem(t, 422, "invalid-request"); len(p.Errors) == 0 {
 			t.Errorf("%s: no errors listed", path)

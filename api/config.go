@@ -12,9 +12,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"corrosion/api/account"
 	"corrosion/api/auth"
 	"corrosion/api/encode"
+	"corrosion/api/events"
+	"corrosion/api/exportjob"
+	"corrosion/api/live"
 	"corrosion/api/query"
+	"corrosion/api/registry"
 	"corrosion/schema"
 )
 
@@ -45,8 +50,14 @@ type Config struct {
 	// MaxExports bounds the exports under way, MaxLicenseExports those of one license.
 	MaxExports        int
 	MaxLicenseExports int
+	// LiveHeartbeat is how often a live stream without news says that it is there; LiveStall is how long a listener may
+	// take nothing before it is dropped.
+	LiveHeartbeat time.Duration
+	LiveStall     time.Duration
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// PublicURL is where browsers reach the server; https makes cookies travel encrypted only. Empty = as they come.
+	PublicURL string
 	// ContentSecurityPolicy is that of the dashboard's pages.
 	ContentSecurityPolicy string
 }
@@ -81,6 +92,8 @@ func DefaultConfig() Config {
 		SiteQuota:             Quota{Requests: 2400, Window: time.Minute},
 		MaxExports:            4,
 		MaxLicenseExports:     2,
+		LiveHeartbeat:         12 * time.Second,
+		LiveStall:             20 * time.Second,
 		ContentSecurityPolicy: DefaultContentSecurityPolicy,
 	}
 }
@@ -99,6 +112,8 @@ func (c Config) Validate() error {
 	positive("WriteTimeout", c.WriteTimeout)
 	positive("ShutdownTimeout", c.ShutdownTimeout)
 	positive("ReadyTimeout", c.ReadyTimeout)
+	positive("LiveHeartbeat", c.LiveHeartbeat)
+	positive("LiveStall", c.LiveStall)
 	quota := func(name string, q Quota) {
 		if q.Requests < 1 || q.Window < time.Second {
 			faults = append(faults, fmt.Errorf("api: %s must be at least 1 request in at least 1s", name))
@@ -120,7 +135,27 @@ func (c Config) Validate() error {
 type Queries interface {
 	Summary(context.Context, query.SummaryRequest) (*query.Summary, error)
 	Timeseries(context.Context, query.TimeseriesRequest) (*query.Timeseries, error)
+	IngestLog(context.Context, query.IngestRequest) (*query.IngestLog, error)
 	Retention(context.Context) (schema.Retention, error)
+	Stored(context.Context, uuid.UUID) (*query.Stored, error)
+}
+
+// Registry knows the servers; *registry.Registry does.
+type Registry interface {
+	Select(context.Context, uuid.UUID, registry.Selector) ([]string, error)
+	Groups(ctx context.Context, license uuid.UUID, by query.GroupBy, chosen []string) ([]query.Group, error)
+	Book(context.Context, uuid.UUID) (*query.Book, error)
+	List(context.Context, registry.ListRequest) (*registry.List, error)
+	Find(ctx context.Context, license uuid.UUID, server string) (*registry.Server, error)
+	Create(ctx context.Context, license uuid.UUID, server string, s registry.Settings) (registry.Settings, error)
+	Change(ctx context.Context, license uuid.UUID, server string, change func(registry.Settings) (registry.Settings, error)) (registry.Settings, error)
+}
+
+// Events keeps marks; *events.Store does.
+type Events interface {
+	List(context.Context, events.Filter) (marks []schema.Event, next string, err error)
+	Add(context.Context, schema.Event) (stored *schema.Event, made bool, err error)
+	Delete(ctx context.Context, license, id uuid.UUID) error
 }
 
 // LicenseStatus says whether a license may ask.
@@ -138,19 +173,33 @@ type Licenses interface {
 	Status(context.Context, uuid.UUID) (LicenseStatus, error)
 }
 
+// Quotas knows what licenses may publish.
+type Quotas interface {
+	Quotas(context.Context, uuid.UUID) (schema.Quotas, error)
+}
+
 // Readiness is one thing that /readyz waits for. The error's text is public: no credentials, no addresses of others.
 type Readiness func(context.Context) (name string, err error)
 
-// Deps are what the server works with. Queries, Exporter, Keys and Licenses are required.
+// Deps are what the server works with. Queries, Registry, Events, Exporter, Keys, Licenses and Quotas are required.
 type Deps struct {
 	Queries   Queries
+	Registry  Registry
+	Events    Events
 	Exporter  *encode.Exporter
 	Keys      *auth.Keys
 	Licenses  Licenses
+	Quotas    Quotas
 	Readiness []Readiness
+	// ExportJobs keeps export jobs; nil serves none.
+	ExportJobs *exportjob.Manager
+	// Live feeds live streams and is closed with the server; nil answers 503.
+	Live *live.Hub
 	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.
 	Gatherer   prometheus.Gatherer
 	Registerer prometheus.Registerer
+	// Accounts are people's; nil serves none of their routes.
+	Accounts *account.Service
 	// Static is the built dashboard, index.html at its root; nil serves none.
 	Static fs.FS
 	// Demo is the license that may be read without signing in; nil means none.
@@ -161,8 +210,8 @@ type Deps struct {
 }
 
 func (d Deps) withDefaults() (Deps, error) {
-	if d.Queries == nil || d.Exporter == nil || d.Keys == nil || d.Licenses == nil {
-		return d, errors.New("api: Queries, Exporter, Keys and Licenses are required")
+	if d.Queries == nil || d.Registry == nil || d.Events == nil || d.Exporter == nil || d.Keys == nil || d.Licenses == nil || d.Quotas == nil {
+		return d, errors.New("api: Queries, Registry, Events, Exporter, Keys, Licenses and Quotas are required")
 	}
 	if d.Gatherer == nil {
 		d.Gatherer = prometheus.DefaultGatherer

@@ -68,19 +68,17 @@ func renderDocs(document *huma.OpenAPI) (page, error) {
 }
 
 func docsOperations(document *huma.OpenAPI) []docsOperation {
-	var operations []docsOperation
+	var described []docsOperation
 	for _, item := range document.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op != nil {
-				operations = append(operations, docsOperation{op, op.Security == nil, answerOf(op)})
-			}
+		for _, op := range operationsOf(item) {
+			described = append(described, docsOperation{op, op.Security == nil, answerOf(op)})
 		}
 	}
-	sort.Slice(operations, func(i, j int) bool {
-		a, b := operations[i], operations[j]
+	sort.Slice(described, func(i, j int) bool {
+		a, b := described[i], described[j]
 		return a.Path < b.Path || a.Path == b.Path && a.Method < b.Method
 	})
-	return operations
+	return described
 }
 
 // answerOf names the media types and the schema of the good answer.

@@ -13,10 +13,14 @@ func (s *Server) etag(c *fiber.Ctx) error {
 	if err := c.Next(); err != nil {
 		return err
 	}
-	if c.Response().StatusCode() != fiber.StatusOK || c.Response().IsBodyStream() || c.Path() == exportPath {
+	unfit := c.Response().IsBodyStream() || c.Path() == exportPath || c.Context().Hijacked()
+	if c.Method() != fiber.MethodGet || c.Response().StatusCode() != fiber.StatusOK || unfit {
 		return nil
 	}
 	tag := strongTag(c.Response().Body())
+	if edit := c.GetRespHeader(fiber.HeaderETag); edit != "" { // what a change may name with If-Match leads
+		tag = strings.TrimSuffix(edit, `"`) + "." + tag[1:]
+	}
 	c.Set(fiber.HeaderETag, tag)
 	if matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
 		c.Status(fiber.StatusNotModified)

@@ -11,13 +11,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"corrosion/api/auth"
 	"corrosion/api/encode"
+	"corrosion/api/query"
+	"corrosion/api/registry"
 	"corrosion/schema"
 )
 
 const (
 	exportPath      = "/api/analytics/export"
 	rowCountTrailer = "X-Row-Count"
+	cursorTrailer   = "X-Next-Cursor"
 )
 
 // exportInput describes the parameters of an export for the OpenAPI document.
@@ -25,38 +29,64 @@ type exportInput struct {
 	AnalyticsInput
 	Granularity string `query:"granularity" enum:"raw,hourly" default:"raw" doc:"Every sample, or one row a server and hour."`
 	Format      string `query:"format" enum:"csv,ndjson,parquet" default:"csv" doc:"The kind of file."`
+	After       string `query:"after" doc:"The X-Next-Cursor of an earlier export of the same servers: only samples received since, whatever their ts, in place of a range. Raw only."`
 }
 
 // export streams a file. Until its first bytes are there every fault is a problem answer; after that a fault breaks the
 // connection.
 func (s *Server) export(c *fiber.Ctx) error {
-	request, err := s.exportRequest(c)
+	ask, err := s.exportAsk(c)
 	if err != nil {
 		return err
 	}
+	request := &ask.request
 	if c.Context().IsHead() {
-		setExportHeaders(c, request)
+		request.StoredBefore = s.deps.Now()
+		setExportHeaders(c, *request)
 		return nil
 	}
 	release, err := s.exports.acquire(request.License)
 	if err != nil {
 		return err
 	}
-	// Not the request's own context: that ends with this handler.
-	stream, err := s.deps.Exporter.Export(s.base, request)
+	stream, next, err := s.startExport(c, ask)
 	if err != nil {
 		release()
 		return err
 	}
 	s.metrics.exports.Inc()
-	setExportHeaders(c, request)
-	// Fails for headers that a trailer must not be; this one may.
-	_ = c.Context().Response.Header.SetTrailer(rowCountTrailer)
+	setExportHeaders(c, *request)
+	setTrailers(c, next)
 	s.sendExport(c, &exportStream{
-		stream: stream, server: s, request: request, release: release,
+		stream: stream, server: s, request: *request, release: release, next: next,
 		header: &c.Context().Response.Header, conn: bulkConn(c.Context()),
 	})
 	return nil
+}
+
+// startExport fixes what the export will have, and gives the cursor behind it: none for hours.
+func (s *Server) startExport(c *fiber.Ctx, ask *exportAsk) (stream *encode.Stream, next string, err error) {
+	if ask.request.Granularity == schema.Raw {
+		ask.request.StoredBefore, err = s.deps.Exporter.Watermark(c.UserContext(), ask.request.StoredSince)
+		if err != nil {
+			return nil, "", err
+		}
+		if next, err = ask.next(s.deps.Keys); err != nil {
+			return nil, "", err
+		}
+	}
+	// Not the request's own context: that ends with this handler.
+	stream, err = s.deps.Exporter.Export(s.base, ask.request)
+	return stream, next, err
+}
+
+// setTrailers announces them; that fails for headers that a trailer must not be, which these may.
+func setTrailers(c *fiber.Ctx, next string) {
+	header := &c.Context().Response.Header
+	_ = header.AddTrailer(rowCountTrailer)
+	if next != "" {
+		_ = header.AddTrailer(cursorTrailer)
+	}
 }
 
 func (s *Server) sendExport(c *fiber.Ctx, stream *exportStream) {
@@ -72,28 +102,77 @@ func bulkConn(ctx *fasthttp.RequestCtx) *conn {
 	return c
 }
 
-func (s *Server) exportRequest(c *fiber.Ctx) (encode.Request, error) {
+func (s *Server) exportAsk(c *fiber.Ctx) (*exportAsk, error) {
 	st := stateOf(c)
 	license, err := st.license()
 	if err != nil {
-		return encode.Request{}, err
+		return nil, err
 	}
 	retention, err := s.deps.Queries.Retention(c.UserContext())
 	if err != nil {
-		return encode.Request{}, err
+		return nil, err
 	}
 	in := newInputs(st.values, s.known[exportPath], s.deps.Now(), retention)
-	span := in.timeRange()
+	ask := s.readExport(in, license)
+	if ask.request.Format.Compressible() {
+		ask.request.Encoding = contentCoding(c)
+	}
+	if err := in.err(); err != nil {
+		return nil, err
+	}
+	return ask, s.selectFor(c.UserContext(), &ask.request, ask.selector)
+}
+
+// selectFor leaves of an export's servers what the selector chooses.
+func (s *Server) selectFor(ctx context.Context, r *encode.Request, selector registry.Selector) error {
+	scope, err := s.narrow(ctx, query.Scope{License: r.License, Servers: r.Servers}, selector)
+	r.Servers, r.Selected = scope.Servers, scope.Selected
+	return err
+}
+
+// exportAsk is what was asked for, and what the cursor behind it needs.
+type exportAsk struct {
+	request encode.Request
+	scope   cursorScope
+	// selector chooses servers beside those of request.
+	selector registry.Selector
+	// open says that the range ends now because no end was given.
+	open bool
+}
+
+// pending is the cursor behind the export, but for its moment, which is known when the export begins.
+func (a *exportAsk) pending() cursor {
+	c := cursor{scope: a.scope}
+	if a.open {
+		c.ahead = a.request.To
+	}
+	return c
+}
+
+// next is the cursor behind an export whose StoredBefore is known.
+func (a *exportAsk) next(keys *auth.Keys) (string, error) {
+	c := a.pending()
+	c.since = a.request.StoredBefore
+	return c.seal(keys)
+}
+
+// readExport reads what exports and export jobs have in common. What is wrong is noted in in.
+func (s *Server) readExport(in *inputs, license uuid.UUID) *exportAsk {
+	ask := &exportAsk{scope: scopeOf(license, in.values, s.known[exportPath])}
+	span := query.Range{}
+	if len(in.values["after"]) == 0 {
+		span = in.timeRange()
+		ask.open = in.one("to") == ""
+	}
 	in.zone()
-	request := encode.Request{
+	ask.request = encode.Request{
 		License: license, Servers: in.servers(), From: span.From, To: span.To,
 		Granularity: choice(in, "granularity", schema.Raw, schema.Hourly),
 		Format:      choice(in, "format", encode.Formats()...),
 	}
-	if request.Format.Compressible() {
-		request.Encoding = contentCoding(c)
-	}
-	return request, in.err()
+	ask.selector = in.selector()
+	in.after(s.deps.Keys, ask.scope, &ask.request)
+	return ask
 }
 
 // contentCoding is the best that the client takes, identity where it says nothing.
@@ -125,15 +204,19 @@ type exportStream struct {
 	server  *Server
 	request encode.Request
 	release func()
-	header  *fasthttp.ResponseHeader
-	conn    *conn
-	onClose func(sent int, err error)
+	// next is the cursor behind the export; empty for hours.
+	next   string
+	header *fasthttp.ResponseHeader
+	conn   *conn
+	ended  func(sent int, err error)
 
 	sent int
 	// whole says that the file has been read to its end, err why it has not.
 	whole bool
 	err   error
 }
+
+func (e *exportStream) whenEnded(f func(sent int, err error)) { e.ended = f }
 
 func (e *exportStream) Read(p []byte) (int, error) {
 	// What was gathered goes out before the engine is waited for.
@@ -148,6 +231,9 @@ func (e *exportStream) Read(p []byte) (int, error) {
 	if err == io.EOF { //nolint:errorlint // only the bare io.EOF ends a whole file
 		e.whole = true
 		e.header.Set(rowCountTrailer, strconv.FormatUint(e.stream.Rows(), 10))
+		if e.next != "" {
+			e.header.Set(cursorTrailer, e.next)
+		}
 	}
 	if err != nil && !e.whole {
 		e.err = err
@@ -173,8 +259,8 @@ func (e *exportStream) CloseWithError(writeErr error) error {
 	} else {
 		m.exportRows.WithLabelValues(string(e.request.Granularity), string(e.request.Format)).Add(float64(e.stream.Rows()))
 	}
-	if e.onClose != nil {
-		e.onClose(e.sent, err)
+	if e.ended != nil {
+		e.ended(e.sent, err)
 	}
 	return err
 }

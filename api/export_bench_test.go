@@ -55,7 +55,7 @@ func BenchmarkExport(b *testing.B) {
 			var engine, ours time.Duration
 			for b.Loop() {
 				start := time.Now()
-				drain(b, engineExport(b, license, engineFormat, coding)) //nolint:bodyclose // drain does
+				drain(b, engineExport(b, clickHouseHTTP(b), license, engineFormat, coding)) //nolint:bodyclose // drain does
 				middle := time.Now()
 				drain(b, h.startExport(b, license, "range=6d&format="+format, coding)) //nolint:bodyclose // drain does
 				engine += middle.Sub(start)
@@ -75,13 +75,13 @@ func BenchmarkExport(b *testing.B) {
 }
 
 // engineExport asks ClickHouse itself, as an operator with curl would, for the same columns in the same order.
-func engineExport(b *testing.B, license uuid.UUID, format, coding string) *http.Response {
+func engineExport(b testing.TB, url string, license uuid.UUID, format, coding string) *http.Response {
 	b.Helper()
 	query := fmt.Sprintf(`SELECT ts, server_id, n, boot, players, max_players, queued, joining, sleepers, fps, frame_ms, entities, memory_mb,
 		cpu_percent, net_in, net_out, uptime_s, map, version, metrics FROM corrosion.samples WHERE license_id = '%s'
 		ORDER BY server_id, ts, seq, idx FORMAT %s`, license, format)
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost,
-		clickHouseHTTP(b)+"&enable_http_compression=1&http_zlib_compression_level=1", strings.NewReader(query))
+		url+"&enable_http_compression=1&http_zlib_compression_level=1", strings.NewReader(query))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func engineExport(b *testing.B, license uuid.UUID, format, coding string) *http.
 	return response
 }
 
-func drain(b *testing.B, response *http.Response) int64 {
+func drain(b testing.TB, response *http.Response) int64 {
 	b.Helper()
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

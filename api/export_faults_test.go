@@ -22,6 +22,12 @@ import (
 // manySamples fills a license with rows of its own directly in the engine: count rows over servers.
 func manySamples(t testing.TB, conn driver.Conn, license uuid.UUID, servers, count int) {
 	t.Helper()
+	manySamplesFrom(t, conn, license, servers, 0, count)
+}
+
+// manySamplesFrom does it from a row on, so that many can be stored bit by bit.
+func manySamplesFrom(t testing.TB, conn driver.Conn, license uuid.UUID, servers, from, count int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO corrosion.samples
@@ -31,7 +37,7 @@ func manySamples(t testing.TB, conn driver.Conn, license uuid.UUID, servers, cou
 		 rand() %% 200, 200, rand(1) %% 10, rand(2) %% 5, rand(3) %% 300, round(30 + rand(4) %% 3000 / 100, 2), round(10 + rand(5) %% 2000 / 100, 3),
 		 100000 + rand(6) %% 100000, round(8000 + rand(7) %% 100000 / 100, 2), round(rand(8) %% 14000 / 100, 2), rand(9) %% 1000000,
 		 rand(10) %% 1000000, intDiv(number, %d) * 10, 'Procedural Map', '2633', 1, number, 0, now64(3)
-		FROM numbers(%d)`, license, servers, servers, servers, servers, count))
+		FROM numbers(%d, %d)`, license, servers, servers, servers, servers, from, count))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,19 +52,66 @@ func (s *Server) identify(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// public tells whether a path below /api/ needs no token; all others do, whether they exist or not.
-func public(path string) bool {
-	return strings.HasPrefix(path, openAPIPath) || strings.HasPrefix(path, docsPath) || strings.HasPrefix(path, "/api/public/")
+// access says who may use a path.
+type access int
+
+// The kinds of access.
+const (
+	// byLicense needs a token of a license in good standing.
+	byLicense access = iota
+	// byAnybody needs no token.
+	byAnybody
+	// byPerson needs a person whose session is live, with or without a license.
+	byPerson
+	// byPlatformAdmin needs a person who administers the platform.
+	byPlatformAdmin
+)
+
+// accessOf is the table of who may use what below /api/, whether it exists or not.
+func accessOf(path string) access {
+	switch path {
+	case registerPath, confirmPath, loginPath, refreshPath, logoutPath, resetPath, resetConfirmPath:
+		return byAnybody
+	}
+	switch {
+	case strings.HasPrefix(path, openAPIPath), strings.HasPrefix(path, docsPath), strings.HasPrefix(path, "/api/public/"):
+		return byAnybody
+	case strings.HasPrefix(path, accountPrefix):
+		return byPerson
+	case strings.HasPrefix(path, "/api/admin/"):
+		return byPlatformAdmin
+	}
+	return byLicense
 }
 
-// requireToken keeps out who has no valid token of a license in good standing.
+// requireToken keeps out who has no valid token of the kind that the path needs.
 func (s *Server) requireToken(c *fiber.Ctx) error {
-	if public(c.Path()) {
-		return c.Next()
+	var err error
+	switch accessOf(c.Path()) {
+	case byAnybody:
+	case byPerson:
+		err = s.requirePerson(c)
+	case byPlatformAdmin:
+		if err = s.requirePerson(c); err == nil && !stateOf(c).identity.PlatformAdmin {
+			err = errForbidden
+		}
+	default:
+		err = s.requireLicense(c)
 	}
-	license, err := stateOf(c).license()
 	if err != nil {
 		return err
+	}
+	return c.Next()
+}
+
+func (s *Server) requireLicense(c *fiber.Ctx) error {
+	st := stateOf(c)
+	license, err := st.license()
+	if err != nil {
+		return err
+	}
+	if st.identity.MustChangePassword {
+		return errPasswordChange
 	}
 	status, err := s.deps.Licenses.Status(c.UserContext(), license)
 	if err != nil {
@@ -72,7 +119,7 @@ func (s *Server) requireToken(c *fiber.Ctx) error {
 	}
 	switch status {
 	case LicenseActive:
-		return c.Next()
+		return nil
 	case LicenseSuspended:
 		return errLicenseSuspended
 	default:

@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +22,19 @@ import (
 	"corrosion/api/auth"
 	"corrosion/api/encode"
 	"corrosion/api/query"
+	"corrosion/api/registry"
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
 	"corrosion/schema/schematest"
 )
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(benchExportURL); url != "" {
+		runBenchAPI(url)
+	}
+	if url := os.Getenv(benchLiveURL); url != "" {
+		runBenchLive(url)
+	}
 	// fasthttp keeps one goroutine for its Date header, and one a server sleeps up to ten seconds before it sees the end.
 	localtest.Main(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
@@ -44,6 +53,7 @@ type fakeQueries struct {
 	mu         sync.Mutex
 	summary    query.SummaryRequest
 	timeseries query.TimeseriesRequest
+	ingest     query.IngestRequest
 	asked      int
 	err        error
 }
@@ -68,14 +78,57 @@ func (f *fakeQueries) Timeseries(_ context.Context, r query.TimeseriesRequest) (
 	}, f.err
 }
 
+func (f *fakeQueries) IngestLog(_ context.Context, r query.IngestRequest) (*query.IngestLog, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ingest = r
+	f.asked++
+	return &query.IngestLog{
+		From: r.From, To: r.To, Step: "1m0s", Timestamps: []int64{1},
+		Outcomes: []query.IngestOutcome{{Outcome: r.License.String(), Unit: "samples", Counts: []uint64{1}}},
+	}, f.err
+}
+
 func (f *fakeQueries) Retention(context.Context) (schema.Retention, error) {
 	return schema.DefaultRetention(), nil
+}
+
+func (f *fakeQueries) Stored(_ context.Context, license uuid.UUID) (*query.Stored, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	return &query.Stored{Tables: []query.StoredTable{{Table: "table of " + license.String(), Resolution: schema.Raw, Limit: "7d"}}}, f.err
+}
+
+// fakeRegistry has two servers with a tag and nothing written in its book; the rest of it is not to be asked.
+type fakeRegistry struct{ Registry }
+
+func (fakeRegistry) Select(_ context.Context, _ uuid.UUID, s registry.Selector) ([]string, error) {
+	if len(s.Tags) == 1 && s.Tags[0] == (query.Tag{Key: "region", Value: "eu"}) || slices.Contains(s.Groups, "main") {
+		return []string{"eu-1", "eu-2"}, nil
+	}
+	return nil, nil
+}
+
+func (fakeRegistry) Groups(_ context.Context, _ uuid.UUID, by query.GroupBy, chosen []string) ([]query.Group, error) {
+	return []query.Group{{Name: string(by), Servers: chosen}}, nil
+}
+
+func (fakeRegistry) Book(context.Context, uuid.UUID) (*query.Book, error) {
+	return &query.Book{Archived: []string{"old"}}, nil
 }
 
 type fakeLicenses map[uuid.UUID]LicenseStatus
 
 func (f fakeLicenses) Status(_ context.Context, id uuid.UUID) (LicenseStatus, error) {
 	return f[id], nil
+}
+
+// fakeQuotas are the same for all licenses.
+type fakeQuotas schema.Quotas
+
+func (f fakeQuotas) Quotas(context.Context, uuid.UUID) (schema.Quotas, error) {
+	return schema.Quotas(f), nil
 }
 
 // harness is a server under test with what it works with.
@@ -121,10 +174,11 @@ func open(t testing.TB, clickhouse string, change func(*Config, *Deps)) *harness
 	cfg := DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
 	deps := Deps{
-		Queries: h.queries, Exporter: exporter, Keys: keys,
+		Queries: h.queries, Registry: fakeRegistry{}, Events: struct{ Events }{}, Exporter: exporter, Keys: keys,
 		Licenses: fakeLicenses{
 			ourLicense: LicenseActive, theirLicense: LicenseActive, suspended: LicenseSuspended, demoLicense: LicenseActive,
 		},
+		Quotas:   fakeQuotas{SamplesPerSecond: 5, Servers: 20},
 		Gatherer: h.registry, Registerer: h.registry, Demo: &demoLicense,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Static: fstest.MapFS{
@@ -180,9 +234,18 @@ func (h *harness) get(t testing.TB, path, token string, headers ...string) answe
 
 func (h *harness) do(t testing.TB, method, path, token string, headers ...string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, h.url+path, nil)
+	return h.send(t, method, path, token, "", headers...)
+}
+
+// send has a JSON body where that is not empty.
+func (h *harness) send(t testing.TB, method, path, token, body string, headers ...string) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -195,8 +258,8 @@ func (h *harness) do(t testing.TB, method, path, token string, headers ...string
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	return answer{response, string(body), err}
+	text, err := io.ReadAll(response.Body)
+	return answer{response, string(text), err}
 }
 
 // problem checks that a is the problem code with status and gives it.

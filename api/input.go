@@ -15,10 +15,12 @@ import (
 
 // AnalyticsInput are the parameters that every analytics request has.
 type AnalyticsInput struct {
-	Range    string   `query:"range" doc:"Length before now: n minutes, hours or days, or a bare number of hours. Default 24h." example:"24h"`
+	Range    string   `query:"range" doc:"Length before now: n minutes, hours or days, or a bare number of hours; from an hour to raw retention it begins on a whole minute. Default 24h." example:"24h"`
 	From     string   `query:"from" doc:"Start, included: RFC 3339, or epoch in seconds (in ms above 10^11)." example:"2026-11-22T00:00:00Z"`
 	To       string   `query:"to" doc:"End, excluded, written like from. Default now." example:"2026-11-23T00:00:00Z"`
 	ServerID []string `query:"server_id,explode" doc:"Only these servers; repeatable. Default all."`
+	Tag      []string `query:"tag,explode" doc:"Only servers with this tag, key:value; repeatable: values of one key are alternatives, different keys must all fit." example:"region:eu"`
+	Group    []string `query:"group,explode" doc:"Only servers of this group; repeatable: any of them."`
 	TZ       string   `query:"tz" doc:"IANA time zone; it moves the edges of buckets only. Default UTC." example:"Europe/Berlin"`
 }
 
@@ -28,6 +30,8 @@ type inputs struct {
 	now       time.Time
 	retention schema.Retention
 	faults    []query.Fault
+	// code is the kind of problem where it is not simply an invalid request.
+	code string
 }
 
 // newInputs finds unknown parameters.
@@ -72,7 +76,11 @@ func (in *inputs) err() error {
 	if len(in.faults) == 0 {
 		return nil
 	}
-	return &query.Faults{Code: query.CodeInvalid, List: in.faults}
+	code := query.CodeInvalid
+	if in.code != "" && len(in.faults) == 1 {
+		code = in.code
+	}
+	return &query.Faults{Code: code, List: in.faults}
 }
 
 func (in *inputs) timeRange() query.Range {

@@ -3,6 +3,7 @@ package api
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: inner, listener: l}
+	c := &conn{Conn: inner, listener: l, stall: l.stall}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conns[c] = struct{}{}
@@ -56,9 +57,13 @@ const bulkSize = 256 << 10
 type conn struct {
 	net.Conn
 	listener *listener
+	// stall is how long one write may wait.
+	stall time.Duration
 	// bulk gathers writes while it is not nil.
 	bulk   []byte
 	closed sync.Once
+	// onClose is called when the connection has ended, where there is one.
+	onClose atomic.Pointer[func()]
 }
 
 // Write gathers or sends p. Each write has its own deadline.
@@ -76,7 +81,7 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) send(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.listener.stall)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
@@ -107,6 +112,9 @@ func (c *conn) Close() (err error) {
 		c.listener.mu.Lock()
 		delete(c.listener.conns, c)
 		c.listener.mu.Unlock()
+		if f := c.onClose.Load(); f != nil {
+			(*f)()
+		}
 		c.listener.open.Done()
 	})
 	return err

@@ -26,12 +26,19 @@ type requestState struct {
 	// tokenErr is why the token that was sent does not count; nil where it does.
 	tokenErr error
 	address  string
+	// browser is what the account routes read of the request's headers.
+	browser browser
 	// err is what the handler failed with, for the log.
 	err error
 	// route is set where Fiber knows no template.
 	route string
 	// stream is set where the answer goes on after the handler has returned.
-	stream *exportStream
+	stream answerStream
+}
+
+// answerStream is a body that is sent after the handler has returned; f is called once it has been, or could not be.
+type answerStream interface {
+	whenEnded(f func(sent int, err error))
 }
 
 type stateKey struct{}
@@ -42,13 +49,24 @@ func stateFrom(ctx context.Context) *requestState { return ctx.Value(stateKey{})
 
 // license is the asker's; without a token there is none, whatever route led here.
 func (st *requestState) license() (uuid.UUID, error) {
-	if st.identity == nil {
-		if st.tokenErr != nil {
-			return uuid.Nil, st.tokenErr
-		}
-		return uuid.Nil, errNoToken
+	if err := st.known(); err != nil {
+		return uuid.Nil, err
+	}
+	if st.identity.License == uuid.Nil {
+		return uuid.Nil, errNoLicense
 	}
 	return st.identity.License, nil
+}
+
+// known fails where no token says who asks.
+func (st *requestState) known() error {
+	switch {
+	case st.identity != nil:
+		return nil
+	case st.tokenErr != nil:
+		return st.tokenErr
+	}
+	return errNoToken
 }
 
 // observe is the outermost step: it turns errors and panics into problems, and writes the log and the metrics.
@@ -71,10 +89,10 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	// The route is only known here; the rest once the stream is over.
 	method, route, status := c.Method(), routeOf(c, st), c.Response().StatusCode()
-	st.stream.onClose = func(sent int, err error) {
+	st.stream.whenEnded(func(sent int, err error) {
 		st.err = err
 		s.record(method, route, status, st, sent)
-	}
+	})
 	return nil
 }
 
@@ -156,6 +174,7 @@ type metrics struct {
 	exportRows    *prometheus.CounterVec
 	exportsBroken prometheus.Counter
 	exports       prometheus.Gauge
+	liveEnded     *prometheus.CounterVec
 }
 
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
@@ -176,8 +195,11 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		exports: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "corrosion_exports", Help: "Exports under way.",
 		}),
+		liveEnded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "corrosion_live_ended_total", Help: "Live streams that ended, by why.",
+		}, []string{"reason"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.exportRows, m.exportsBroken, m.exports} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.exportRows, m.exportsBroken, m.exports, m.liveEnded} {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,11 +33,14 @@ func (s *Server) openAPI() {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "corrosion token --license ID prints one."},
+					bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "POST /api/auth/login gives one to a person; corrosion token --license ID prints one for scripts."},
 				},
 			},
 			Tags: []*huma.Tag{
+				{Name: "Accounts", Description: "People: signing in, sessions, passwords, second factors."},
 				{Name: "Analytics", Description: "What a license's servers measured."},
+				{Name: "Servers", Description: "Which servers there are, and what people say about them."},
+				{Name: "Events", Description: "Marks on charts."},
 				{Name: "Demo", Description: "The demo network, without signing in."},
 				{Name: "Operation", Description: "For those who run the program."},
 			},
@@ -75,9 +79,12 @@ func serve[O any](ctx context.Context, s *Server, path string, handle func(conte
 }
 
 // describe adds a route that huma does not answer to the document.
-func describe[I any](s *Server, op huma.Operation) {
+func describe[I any](s *Server, op huma.Operation) { describeAnswer[I, struct{}](s, op) }
+
+// describeAnswer does it for a route with an answer like O.
+func describeAnswer[I, O any](s *Server, op huma.Operation) {
 	s.prepare(&op)
-	huma.Register(s.documenter, op, func(context.Context, *I) (*struct{}, error) { return nil, nil })
+	huma.Register(s.documenter, op, func(context.Context, *I) (*O, error) { return nil, nil })
 	s.learn(op)
 }
 
@@ -110,15 +117,34 @@ func (s *Server) problemResponse(description string) *huma.Response {
 	}
 }
 
-// learn notes the names of an operation's query parameters.
+// learn notes the names of the query parameters of an operation.
 func (s *Server) learn(op huma.Operation) {
 	names := map[string]bool{}
-	for _, p := range s.huma.OpenAPI().Paths[op.Path].Get.Parameters {
-		if p.In == "query" {
-			names[p.Name] = true
+	for _, described := range operationsOf(s.huma.OpenAPI().Paths[op.Path]) {
+		if described.Method != op.Method {
+			continue
+		}
+		for _, p := range described.Parameters {
+			if p.In == "query" {
+				names[p.Name] = true
+			}
 		}
 	}
-	s.known[op.Path] = names
+	s.known[knownKey(op.Method, op.Path)] = names
+}
+
+// knownKey is where an operation's parameters are known: by its path alone where it reads.
+func knownKey(method, path string) string {
+	if method == http.MethodGet {
+		return path
+	}
+	return method + " " + path
+}
+
+// operationsOf are the operations of a path that there are.
+func operationsOf(item *huma.PathItem) []*huma.Operation {
+	return slices.DeleteFunc([]*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete},
+		func(op *huma.Operation) bool { return op == nil })
 }
 
 // private is the security of routes that need a token.
@@ -143,8 +169,10 @@ func neverNullArrays(document *huma.OpenAPI) {
 		}
 	}
 	for _, item := range document.Paths {
-		for _, p := range item.Get.Parameters {
-			p.Schema.Nullable = false
+		for _, operation := range operationsOf(item) {
+			for _, p := range operation.Parameters {
+				p.Schema.Nullable = false
+			}
 		}
 	}
 }

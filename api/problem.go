@@ -7,15 +7,21 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"corrosion/api/account"
 	"corrosion/api/auth"
 	"corrosion/api/encode"
+	"corrosion/api/events"
+	"corrosion/api/exportjob"
+	"corrosion/api/live"
 	"corrosion/api/query"
+	"corrosion/api/registry"
 )
 
 // Problem is the body of every error answer, application/problem+json of RFC 9457.
@@ -74,16 +80,42 @@ func problemKinds() []problemKind {
 		{"token-expired", 401, "The token has expired", "Get a new one."},
 		{"token-invalid", 401, "The token is not valid", "It is not one of ours, or not for this API."},
 		{"license-unknown", 401, "The token's license does not exist", "It may have been erased."},
+		{"credentials-invalid", 401, "The email or the password is wrong", "Or the email is not confirmed yet. Which of them it is is not told."},
+		{"totp-required", 401, "A code of the second factor is needed", "Send code too: of the authenticator app, or a recovery code."},
+		{"refresh-invalid", 401, "The refresh token is not valid", "It was used, has expired or its session has ended: sign in again."},
+		{"session-ended", 401, "The session has ended", "Sign in again."},
 		{"license-suspended", 403, "The license is suspended", "Its owner can find out why from the operator."},
 		{"forbidden", 403, "The role does not allow this", "Ask an admin or the owner of the license."},
+		{"password-change-required", 403, "The password must be changed first", "POST /api/auth/password with the one-time password and one of your own."},
+		{"code-wrong", 403, "The code is wrong", "Each code counts once: wait for the next."},
+		{"password-wrong", 403, "The current password is wrong", "It is asked for again before what a stolen token must not do."},
+		{"account-needed", 403, "Only a person may do this", "The token is a script's: sign in with POST /api/auth/login."},
+		{"no-license", 403, "The account belongs to no license", "Make a license, accept an invitation, or get a token for one by POST /api/auth/token."},
+		{"registration-closed", 403, "Registration is closed", "Ask the operator for an account."},
+		{"cross-site", 403, "The request came from another site", "Cookies count for pages of this server only; scripts send refresh_token in the body."},
 		{"not-found", 404, "There is nothing here", "Or it belongs to another license, which looks the same."},
 		{"method-not-allowed", 405, "The method is not allowed here", "The header Allow says which are."},
 		{"not-acceptable", 406, "No such representation", "Answers are JSON unless the reference says otherwise."},
+		{"conflict", 409, "Something of that name is there already", "Take another name, or change what is there."},
+		{"changed", 412, "It was changed since it was read", "Read it again and repeat the change; If-Match must name the ETag that was read last."},
+		{"totp-on", 409, "There is a second factor already", "Turn it off first."},
+		{"totp-off", 409, "There is no second factor", "Enrol one first."},
+		{codeExpired, 410, "The cursor is too old", "Samples received since may be gone: start again with an export without after."},
+		{"link-invalid", 410, "The link is not valid any more", "It was used or has expired: ask for a new one."},
+		{"media-type", 415, "The content type is not known here", "Send application/json."},
 		{"request-timeout", 408, "The request came too slowly", "Send it again."},
+		{"range-not-satisfiable", 416, "The range is not within the file", "Content-Range says how long the file is."},
 		{"too-large", 413, "The request is too large", "Send less at once."},
 		{"headers-too-large", 431, "The request's headers are too large", "Send fewer parameters or shorter headers."},
 		{"rate-limited", 429, "Too many requests", "Wait as long as Retry-After says; RateLimit tells what is left."},
+		{"too-many-tries", 429, "Too many tries", "Wait as long as Retry-After says; each further try makes it longer, up to a limit."},
 		{"too-many-exports", 429, "Too many exports at once", "Wait until one of them is done."},
+		{"too-many-listeners", 429, "Too many live streams at once", "Close some, or share one between tabs; follow=false takes a place for a moment only."},
+		{"too-many-export-jobs", 429, "Too many export jobs", "Wait until one of the license's jobs is done, or delete one."},
+		{"export-room", 409, "No room for more export files", "Delete jobs whose files have been fetched; others go by themselves after a day."},
+		{"export-not-done", 409, "The job has no files", "Its status says whether they will come or have expired."},
+		{"export-elsewhere", 409, "The files lie with another process", "Ask the process that made them; or the operator lets all share one directory."},
+		{"idempotency-key-reused", 422, "The Idempotency-Key belongs to another request", "Use a new key for a new request."},
 		{"internal", 500, "Something went wrong here", "Tell the operator the request_id."},
 		{"method-unknown", 501, "The method is unknown", "Use GET, HEAD or what the reference names."},
 		{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
@@ -100,7 +132,14 @@ var (
 	errNotFound         = errors.New("not found")
 	errMalformed        = errors.New("malformed request")
 	errTooManyExports   = errors.New("too many exports")
+	errLiveAway         = errors.New("live streams are not served here")
+	errRange            = errors.New("range not satisfiable")
 	errShutdown         = errors.New("the server is shutting down")
+	errPasswordChange   = errors.New("password must be changed")
+	errAccountNeeded    = errors.New("not an account's token")
+	errNoLicense        = errors.New("account without a license")
+	errForbidden        = errors.New("role does not allow this")
+	errCrossSite        = errors.New("cookie from another site")
 )
 
 // rateLimitedError says when there is room again.
@@ -133,8 +172,42 @@ func sentinels() []sentinel {
 		{errLicenseUnknown, "license-unknown"},
 		{errLicenseSuspended, "license-suspended"},
 		{errNotFound, "not-found"},
+		{errPasswordChange, "password-change-required"},
+		{errAccountNeeded, "account-needed"},
+		{errNoLicense, "no-license"},
+		{errForbidden, "forbidden"},
+		{errCrossSite, "cross-site"},
+		{account.ErrCredentials, "credentials-invalid"},
+		{account.ErrTOTPRequired, "totp-required"},
+		{account.ErrTOTPCode, "code-wrong"},
+		{account.ErrRefresh, "refresh-invalid"},
+		{account.ErrSessionEnded, "session-ended"},
+		{account.ErrPassword, "password-wrong"},
+		{account.ErrLink, "link-invalid"},
+		{account.ErrClosed, "registration-closed"},
+		{account.ErrTOTPOn, "totp-on"},
+		{account.ErrTOTPOff, "totp-off"},
+		{account.ErrNotMember, "not-found"},
+		{account.ErrNoSession, "not-found"},
+		{account.ErrNoAccount, "not-found"},
+		{auth.ErrBusy, "unavailable"},
 		{errMalformed, "malformed-request"},
+		{exportjob.ErrNotFound, "not-found"},
+		{exportjob.ErrTooMany, "too-many-export-jobs"},
+		{exportjob.ErrFull, "export-room"},
+		{exportjob.ErrNotDone, "export-not-done"},
+		{exportjob.ErrElsewhere, "export-elsewhere"},
+		{exportjob.ErrKeyReused, "idempotency-key-reused"},
 		{errTooManyExports, "too-many-exports"},
+		{errMediaType, "media-type"},
+		{registry.ErrUnknown, "not-found"},
+		{registry.ErrExists, "conflict"},
+		{registry.ErrChanged, "changed"},
+		{events.ErrUnknown, "not-found"},
+		{events.ErrTaken, "conflict"},
+		{live.ErrTooMany, "too-many-listeners"},
+		{errLiveAway, "unavailable"},
+		{errRange, "range-not-satisfiable"},
 		{errShutdown, "unavailable"},
 		{query.ErrTooHeavy, "too-heavy"},
 		{query.ErrUnavailable, "unavailable"},
@@ -153,7 +226,7 @@ func newProblem(err error, requestID string) *Problem {
 	switch {
 	case p.Status == http.StatusUnauthorized:
 		p.setHeader("WWW-Authenticate", challenge(p))
-	case p.Code == "unavailable" || p.Code == "too-many-exports":
+	case p.Code == "unavailable" || p.Code == "too-many-exports" || p.Code == "too-many-export-jobs" || p.Code == "too-many-listeners":
 		p.setHeader("Retry-After", "5")
 	}
 	return p
@@ -164,6 +237,7 @@ func classify(err error) *Problem {
 		problem  *Problem
 		faults   *query.Faults
 		limited  *rateLimitedError
+		slowed   *account.ThrottledError
 		notReady *notReadyError
 		server   *encode.ServerError
 		fiberErr *fiber.Error
@@ -176,6 +250,10 @@ func classify(err error) *Problem {
 	case errors.As(err, &limited):
 		p := kindProblem("rate-limited")
 		p.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(limited.after.Seconds()))))
+		return p
+	case errors.As(err, &slowed):
+		p := kindProblem("too-many-tries")
+		p.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(slowed.After.Seconds()))))
 		return p
 	case errors.As(err, &notReady):
 		p := kindProblem("not-ready")
@@ -239,9 +317,10 @@ func (p *Problem) setHeader(name, value string) {
 	p.headers.Set(name, value)
 }
 
-// challenge is RFC 6750's: no error word where no token was sent.
+// challenge is RFC 6750's: no error word where no token was sent, or where it is not the token that is wrong.
 func challenge(p *Problem) string {
-	if p.Code == "unauthenticated" {
+	switch p.Code {
+	case "unauthenticated", "credentials-invalid", "totp-required", "refresh-invalid":
 		return `Bearer realm="corrosion"`
 	}
 	return `Bearer realm="corrosion", error="invalid_token", error_description="` + p.Detail + `"`
@@ -274,7 +353,31 @@ func problemOfHuma(_ huma.Context, _ string, value any) (any, error) {
 	p := statusProblem(model.Status)
 	p.Status = model.Status
 	for _, d := range model.Errors {
-		p.Errors = append(p.Errors, ProblemError{Location: d.Location, Message: d.Message, Value: d.Value})
+		p.Errors = append(p.Errors, ProblemError{Location: locate(d), Message: d.Message, Value: harmless(d)})
 	}
 	return p, nil
+}
+
+// locate names the property that is missing, where huma names what it is missing from.
+func locate(d *huma.ErrorDetail) string {
+	rest, isMissing := strings.CutPrefix(d.Message, "expected required property ")
+	if name, ok := strings.CutSuffix(rest, " to be present"); ok && isMissing {
+		return d.Location + "." + name
+	}
+	return d.Location
+}
+
+// harmless is what was sent, where it cannot be a secret: no part of a body but a field that is known to be none.
+func harmless(d *huma.ErrorDetail) any {
+	field, inBody := strings.CutPrefix(d.Location, "body")
+	if !inBody {
+		return d.Value
+	}
+	switch field {
+	case ".email", ".name", ".license_id", ".delivery":
+		if text, ok := d.Value.(string); ok {
+			return text
+		}
+	}
+	return nil
 }

@@ -37,7 +37,9 @@ type Server struct {
 
 	listener *listener
 	serving  sync.WaitGroup
-	served   error
+	// streams are the live ones, which fasthttp does not know any more.
+	streams sync.WaitGroup
+	served  error
 }
 
 // New makes a server that does not listen yet.
@@ -91,6 +93,7 @@ func (s *Server) newApp() *fiber.App {
 // routes is the table of everything that is served.
 func (s *Server) routes() {
 	s.app.Use(s.observe, s.headAsGet, s.guard, s.identify, s.limit)
+	s.app.Use(accountPrefix, s.readBrowser)
 	s.app.Use("/api", s.requireToken)
 
 	s.openAPI()
@@ -101,13 +104,25 @@ func (s *Server) routes() {
 	s.app.Get("/readyz", s.readyz)
 	s.app.Get("/metrics", s.serveMetrics())
 
+	if s.deps.Accounts != nil {
+		s.registerAccounts()
+	}
+
 	s.app.Use("/api/analytics", s.etag)
 	s.app.Use("/api/public/demo", s.etag)
 	s.registerSummary()
 	s.registerTimeseries()
+	s.registerRetention()
+	s.registerIngest()
 	s.registerDemo()
+	s.registerServers()
+	s.registerEvents()
 	s.describeExport()
 	s.app.Get(exportPath, s.export)
+	s.registerExportJobs()
+	s.describeLive()
+	s.app.Get(livePath, s.live)
+	s.app.Get(demoLivePath, s.demoLive)
 
 	s.app.Use(s.serveStatic)
 }
@@ -149,6 +164,9 @@ func (s *Server) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
+	if s.deps.Live != nil {
+		s.deps.Live.Close() // their streams say goodbye
+	}
 	err := s.app.ShutdownWithContext(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("answers were still under way after %s", s.cfg.ShutdownTimeout)
@@ -156,6 +174,7 @@ func (s *Server) Close() error {
 	s.cancel(errShutdown)
 	s.listener.closeConns()
 	s.listener.open.Wait()
+	s.streams.Wait()
 	s.serving.Wait()
 	return errors.Join(err, s.served)
 }

@@ -37,8 +37,16 @@ func (s *Server) summary(ctx context.Context, in *inputs, license uuid.UUID, cac
 	request := query.SummaryRequest{
 		Scope: query.Scope{License: license, Servers: in.servers()}, Range: in.timeRange(),
 	}
+	selector := in.selector()
 	in.zone()
 	if err := in.err(); err != nil {
+		return nil, err
+	}
+	var err error
+	if request.Scope, err = s.narrow(ctx, request.Scope, selector); err != nil {
+		return nil, err
+	}
+	if request.Book, err = s.deps.Registry.Book(ctx, license); err != nil {
 		return nil, err
 	}
 	body, err := s.deps.Queries.Summary(ctx, request)

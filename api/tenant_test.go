@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,7 +12,12 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/api/auth"
+	"corrosion/api/events"
+	"corrosion/api/live"
+	"corrosion/api/registry"
+	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
+	"corrosion/schema/pg"
 	"corrosion/schema/schematest"
 )
 
@@ -23,6 +29,10 @@ type tenantRoute struct {
 	public bool
 	// least is the role that a private route asks for.
 	least auth.Role
+	// body is that of a good request.
+	body string
+	// fresh makes something of ourLicense whose id takes the place of {id} in call and body, anew for each request.
+	fresh func(*testing.T, *harness) string
 	// own must stand in the answer to the asker's token, and must not in that to another license's.
 	own string
 }
@@ -30,14 +40,28 @@ type tenantRoute struct {
 // tenantMatrix is the table. "ours" is the name of a server of ourLicense alone.
 func tenantMatrix() map[string]tenantRoute {
 	return map[string]tenantRoute{
-		"GET /api/analytics/summary":      {call: "/api/analytics/summary", least: auth.Viewer},
-		"GET /api/analytics/timeseries":   {call: "/api/analytics/timeseries?metric=players", least: auth.Viewer, own: ourLicense.String()},
-		"GET /api/analytics/export":       {call: "/api/analytics/export?range=1h", least: auth.Viewer, own: "ours"},
-		"GET /api/public/demo/summary":    {call: "/api/public/demo/summary", public: true},
-		"GET /api/public/demo/timeseries": {call: "/api/public/demo/timeseries?metric=players", public: true},
-		"GET /livez":                      {call: "/livez", public: true},
-		"GET /readyz":                     {call: "/readyz", public: true},
-		"GET /metrics":                    {call: "/metrics", public: true},
+		"GET /api/analytics/summary":                        {call: "/api/analytics/summary", least: auth.Viewer},
+		"GET /api/analytics/timeseries":                     {call: "/api/analytics/timeseries?metric=players", least: auth.Viewer, own: ourLicense.String()},
+		"GET /api/analytics/ingest":                         {call: "/api/analytics/ingest?range=1h", least: auth.Viewer, own: ourLicense.String()},
+		"GET /api/analytics/export":                         {call: "/api/analytics/export?range=1h", least: auth.Viewer, own: "ours"},
+		"GET /api/analytics/servers":                        {call: "/api/analytics/servers", least: auth.Viewer, own: "ours"},
+		"POST /api/analytics/servers":                       {call: "/api/analytics/servers", body: `{"server_id":"{id}"}`, fresh: freshName, least: auth.Admin},
+		"GET /api/analytics/servers/{server_id}":            {call: "/api/analytics/servers/ours", least: auth.Viewer, own: `"server_id":"ours"`},
+		"PUT /api/analytics/servers/{server_id}":            {call: "/api/analytics/servers/ours", body: `{"name":"Ours"}`, least: auth.Admin, own: `"server_id":"ours"`},
+		"PATCH /api/analytics/servers/{server_id}":          {call: "/api/analytics/servers/ours", body: `{"notes":"x"}`, least: auth.Admin, own: `"server_id":"ours"`},
+		"POST /api/analytics/servers/{server_id}/archive":   {call: "/api/analytics/servers/ours-too/archive", least: auth.Admin, own: `"server_id":"ours-too"`},
+		"POST /api/analytics/servers/{server_id}/unarchive": {call: "/api/analytics/servers/ours-too/unarchive", least: auth.Admin, own: `"server_id":"ours-too"`},
+		"GET /api/analytics/events":                         {call: "/api/analytics/events", fresh: freshMark, least: auth.Viewer, own: "our mark"},
+		"POST /api/analytics/events":                        {call: "/api/analytics/events", body: `{"kind":"note","title":"a mark"}`, least: auth.Admin},
+		"DELETE /api/analytics/events/{id}":                 {call: "/api/analytics/events/{id}", fresh: freshMark, least: auth.Admin},
+		"GET /api/analytics/live":                           {call: "/api/analytics/live?follow=false", least: auth.Viewer, own: "ours"},
+		"GET /api/public/demo/live":                         {call: "/api/public/demo/live?follow=false", public: true},
+		"GET /api/public/demo/summary":                      {call: "/api/public/demo/summary", public: true},
+		"GET /api/public/demo/timeseries":                   {call: "/api/public/demo/timeseries?metric=players", public: true},
+		"GET /livez":                                        {call: "/livez", public: true},
+		"GET /readyz":                                       {call: "/readyz", public: true},
+		"GET /metrics":                                      {call: "/metrics", public: true},
+		"GET /api/analytics/retention":                      {call: "/api/analytics/retention", least: auth.Viewer, own: ourLicense.String()},
 	}
 }
 
@@ -66,10 +90,11 @@ func documentedOperations(t *testing.T, h *harness) []string {
 func TestTenantMatrix(t *testing.T) {
 	conn := schematest.ClickHouse(t)
 	schematest.InsertSamples(t, conn, []schema.Sample{
-		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
+		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
 	})
-	h := open(t, clickHouseHTTP(t), nil)
+	h := openStored(t, withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
+	maps.Copy(matrix, h.jobRoutes(t))
 	for _, operation := range documentedOperations(t, h) {
 		route, ok := matrix[operation]
 		if !ok {
@@ -96,7 +121,7 @@ func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
 	}
 	refused := func(name, token string, status int, code string) {
 		t.Helper()
-		a := h.do(t, method, route.call, token)
+		a := route.ask(t, h, method, token, "")
 		a.problem(t, status, code)
 		if challenge := a.Header.Get("WWW-Authenticate"); status == 401 && !strings.HasPrefix(challenge, "Bearer ") {
 			t.Errorf("%s: challenge %q", name, challenge)
@@ -109,10 +134,10 @@ func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
 	refused("another installation's", otherKeys(t), 401, "token-invalid")
 	refused("suspended", h.token(t, suspended, auth.Owner), 403, "license-suspended")
 	refused("erased", h.token(t, erased, auth.Owner), 401, "license-unknown")
-	h.do(t, method, withQuery(route.call, "token="+h.token(t, ourLicense, auth.Owner)), "").problem(t, 401, "unauthenticated")
-	h.do(t, method, withQuery(route.call, "license_id="+theirLicense.String()), h.token(t, ourLicense, auth.Owner)).problem(t, 422, "invalid-request")
+	route.ask(t, h, method, "", "token="+h.token(t, ourLicense, auth.Owner)).problem(t, 401, "unauthenticated")
+	route.ask(t, h, method, h.token(t, ourLicense, auth.Owner), "license_id="+theirLicense.String()).problem(t, 422, "invalid-request")
 	for _, role := range []auth.Role{auth.Owner, auth.Admin, auth.Viewer} {
-		a := h.do(t, method, route.call, h.token(t, ourLicense, role))
+		a := route.ask(t, h, method, h.token(t, ourLicense, role), "")
 		if !role.AtLeast(route.least) {
 			a.problem(t, 403, "forbidden")
 			continue
@@ -121,10 +146,54 @@ func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
 			t.Errorf("%s: %d %s %v", role, a.StatusCode, a.body, a.err)
 		}
 	}
-	a := h.do(t, method, route.call, h.token(t, theirLicense, auth.Owner))
+	a := route.ask(t, h, method, h.token(t, theirLicense, auth.Owner), "")
 	if route.own != "" && strings.Contains(a.body, route.own) {
 		t.Errorf("another license's token reads ours: %s", a.body)
 	}
+}
+
+// ask sends a good request, with more in its query.
+func (r tenantRoute) ask(t *testing.T, h *harness, method, token, more string) answer {
+	t.Helper()
+	call, body := r.call, r.body
+	if r.fresh != nil {
+		id := r.fresh(t, h)
+		call, body = strings.ReplaceAll(call, "{id}", id), strings.ReplaceAll(body, "{id}", id)
+	}
+	if more != "" {
+		call = withQuery(call, more)
+	}
+	return h.send(t, method, call, token, body)
+}
+
+// openStored is a server over real stores.
+func openStored(t *testing.T, more ...func(*Config, *Deps)) *harness {
+	t.Helper()
+	pool, conn := schematest.Postgres(t), schematest.ClickHouse(t)
+	for _, license := range []uuid.UUID{ourLicense, theirLicense} {
+		if _, err := pg.New(pool).CreateLicense(t.Context(), pg.CreateLicenseParams{ID: license, Name: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return open(t, clickHouseHTTP(t), func(c *Config, d *Deps) {
+		d.Registry, d.Events = registry.New(pool, conn, time.Now), events.New(pool, conn, time.Now)
+		for _, change := range more {
+			change(c, d)
+		}
+	})
+}
+
+func freshName(*testing.T, *harness) string { return "fresh-" + uuid.NewString() }
+
+func freshMark(t *testing.T, h *harness) string {
+	t.Helper()
+	mark, _, err := h.deps.Events.Add(t.Context(), schema.Event{
+		License: ourLicense, ServerID: "ours", Kind: schema.Note, Title: "our mark", TS: time.Now().Add(-time.Second).UnixMilli(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mark.ID.String()
 }
 
 func withQuery(call, extra string) string {

@@ -23,7 +23,7 @@ type TimeseriesInput struct {
 	Agg       string   `query:"agg" enum:"avg,min,max,sum,last,p05,p50,p95,p99,count" default:"avg" doc:"How the samples of a bucket become one value."`
 	Step      string   `query:"step" doc:"Width of a bucket, a Go or Prometheus duration of at least 1s. Default: chosen for max_points." example:"5m"`
 	MaxPoints string   `query:"max_points" doc:"How many points a series may have where no step is given: 1 to 11000, default 500."`
-	GroupBy   string   `query:"group_by" enum:"server" doc:"One series a server."`
+	GroupBy   string   `query:"group_by" pattern:"^(server|group|tag:[A-Za-z0-9_.-]{1,64})$" doc:"One series a server, a group (group) or a value of a tag (tag:key), with additive metrics as totals within it. A server of several groups counts in each; one without the tag, or in no group, is in none."`
 	Fill      string   `query:"fill" enum:"null,previous,linear,none" default:"null" doc:"What stands in a bucket without data."`
 }
 
@@ -49,7 +49,15 @@ func (s *Server) registerTimeseries() {
 
 func (s *Server) timeseries(ctx context.Context, in *inputs, license uuid.UUID, cache string) (*timeseriesOutput, error) {
 	request := in.timeseriesRequest(license)
+	selector := in.selector()
 	if err := in.err(); err != nil {
+		return nil, err
+	}
+	var err error
+	if request.Scope, err = s.narrow(ctx, request.Scope, selector); err != nil {
+		return nil, err
+	}
+	if request.Groups, err = s.groups(ctx, request); err != nil {
 		return nil, err
 	}
 	body, err := s.deps.Queries.Timeseries(ctx, request)

@@ -2,14 +2,13 @@ package account
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/api/auth"
+	"corrosion/api/store"
 	"corrosion/schema/pg"
 )
 
@@ -24,14 +23,13 @@ const (
 // EnsureDemo makes the demo license and its viewer unless they are there.
 func EnsureDemo(ctx context.Context, pool *pgxpool.Pool) (uuid.UUID, error) {
 	license := uuid.MustParse(DemoLicense)
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		queries := pg.New(tx)
+	err := store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
 		if err := queries.EnsureLicense(ctx, pg.EnsureLicenseParams{ID: license, Name: demoName}); err != nil {
 			return err
 		}
 		user, err := queries.FindUserByEmail(ctx, demoEmail)
 		id := user.ID
-		if errors.Is(err, pgx.ErrNoRows) {
+		if store.Missing(err) {
 			id, err = createDemoViewer(ctx, queries)
 		}
 		if err != nil {
@@ -50,5 +48,5 @@ func createDemoViewer(ctx context.Context, queries *pg.Queries) (uuid.UUID, erro
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return queries.CreateUser(ctx, pg.CreateUserParams{ID: uuid.Must(uuid.NewV7()), Email: demoEmail, PasswordHash: hash})
+	return queries.CreateUser(ctx, pg.CreateUserParams{ID: uuid.Must(uuid.NewV7()), Email: demoEmail, EmailKey: demoEmail, PasswordHash: hash})
 }

@@ -5,18 +5,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/mail"
-	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/api/auth"
+	"corrosion/api/store"
 	"corrosion/schema/pg"
 )
 
@@ -38,12 +35,12 @@ type CreatedLicense struct {
 // Validate names every field at fault.
 func (n NewLicense) Validate() error {
 	var faults []error
-	if name := strings.TrimSpace(n.Name); name == "" || len(name) > 200 {
-		faults = append(faults, errors.New("name must have 1 to 200 characters"))
+	if _, err := CleanName(n.Name); err != nil {
+		faults = append(faults, fmt.Errorf("name %w", err))
 	}
 	if n.Email != "" {
-		if address, err := mail.ParseAddress(n.Email); err != nil || address.Address != n.Email || len(n.Email) > 254 {
-			faults = append(faults, fmt.Errorf("email %q is not an address", n.Email))
+		if _, err := ParseEmail(n.Email); err != nil {
+			faults = append(faults, fmt.Errorf("email %q %w", n.Email, err))
 		}
 	}
 	return errors.Join(faults...)
@@ -58,10 +55,10 @@ func CreateLicense(ctx context.Context, pool *pgxpool.Pool, want NewLicense) (Cr
 	if err != nil {
 		return CreatedLicense{}, err
 	}
-	created := CreatedLicense{LicenseID: id, NATSUser: "server-" + id.String(), NATSPassword: NewSecret()}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		queries := pg.New(tx)
-		if _, err := queries.CreateLicense(ctx, pg.CreateLicenseParams{ID: id, Name: strings.TrimSpace(want.Name)}); err != nil {
+	created := CreatedLicense{LicenseID: id, NATSUser: serverUser(id), NATSPassword: NewSecret()}
+	name, _ := CleanName(want.Name) // has been validated
+	err = store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
+		if _, err := queries.CreateLicense(ctx, pg.CreateLicenseParams{ID: id, Name: name}); err != nil {
 			return fmt.Errorf("store the license: %w", err)
 		}
 		digest := sha256.Sum256([]byte(created.NATSPassword))
@@ -82,11 +79,15 @@ func CreateLicense(ctx context.Context, pool *pgxpool.Pool, want NewLicense) (Cr
 
 // addOwner makes an account unless there is one, and makes it the license's owner.
 func addOwner(ctx context.Context, queries *pg.Queries, license uuid.UUID, email string) (password string, err error) {
-	user, err := queries.FindUserByEmail(ctx, email)
+	address, err := ParseEmail(email)
+	if err != nil {
+		return "", err
+	}
+	user, err := queries.FindUserByEmail(ctx, address.Key)
 	id := user.ID
-	if errors.Is(err, pgx.ErrNoRows) {
+	if store.Missing(err) {
 		password = auth.NewPassword()
-		id, err = createOwner(ctx, queries, email, password)
+		id, err = createWithOneTimePassword(ctx, queries, address, password)
 	}
 	if err != nil {
 		return "", fmt.Errorf("store the account: %w", err)
@@ -97,12 +98,15 @@ func addOwner(ctx context.Context, queries *pg.Queries, license uuid.UUID, email
 	return password, nil
 }
 
-func createOwner(ctx context.Context, queries *pg.Queries, email, password string) (uuid.UUID, error) {
+// createWithOneTimePassword makes an account whose password must be changed at the first sign-in.
+func createWithOneTimePassword(ctx context.Context, queries *pg.Queries, email Email, password string) (uuid.UUID, error) {
 	hash, err := auth.HashPassword(password, auth.DefaultPasswordParams())
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return queries.CreateUser(ctx, pg.CreateUserParams{ID: uuid.Must(uuid.NewV7()), Email: email, PasswordHash: hash, MustChangePassword: true})
+	return queries.CreateUser(ctx, pg.CreateUserParams{
+		ID: uuid.Must(uuid.NewV7()), Email: email.Address, EmailKey: email.Key, PasswordHash: hash, MustChangePassword: true,
+	})
 }
 
 // NewSecret is a random password of 256 bits.
@@ -110,20 +114,4 @@ func NewSecret() string {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails: crypto/rand ends the program instead
 	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-// CheckNATSUser tells whether a NATS user of a license that is not suspended has this password, and which license.
-func CheckNATSUser(ctx context.Context, queries *pg.Queries, name, password string) (license uuid.UUID, ok bool, err error) {
-	user, err := queries.FindNATSUser(ctx, name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return uuid.Nil, false, nil
-	}
-	if err != nil {
-		return uuid.Nil, false, fmt.Errorf("find the NATS user: %w", err)
-	}
-	digest := sha256.Sum256([]byte(password))
-	if subtle.ConstantTimeCompare(digest[:], user.PasswordSha256) != 1 || user.SuspendedAt != nil {
-		return uuid.Nil, false, nil
-	}
-	return user.LicenseID, true, nil
 }

@@ -1,11 +1,13 @@
 package account_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"corrosion/api/account"
 	"corrosion/api/auth"
+	"corrosion/api/natsauth"
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema/pg"
 	"corrosion/schema/schematest"
@@ -20,16 +22,16 @@ func TestCreateLicense(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	license, ok, err := account.CheckNATSUser(t.Context(), queries, created.NATSUser, created.NATSPassword)
-	if err != nil || !ok || license != created.LicenseID {
-		t.Errorf("its NATS user: got %v, %v, %v", license, ok, err)
+	if d := login(t, queries, created.NATSUser, created.NATSPassword); d.Verdict != natsauth.Admitted ||
+		!slices.Equal(d.Rights.Publish, natsauth.ServerRights(created.LicenseID).Publish) {
+		t.Errorf("its NATS user: got %+v", d)
 	}
 	for name, password := range map[string]string{created.NATSUser: "wrong", "nobody": created.NATSPassword} {
-		if _, ok, err := account.CheckNATSUser(t.Context(), queries, name, password); ok || err != nil {
-			t.Errorf("NATS user %s with a wrong password: got %v, %v", name, ok, err)
+		if d := login(t, queries, name, password); d.Verdict != natsauth.Refused {
+			t.Errorf("NATS user %s with a wrong password: got %+v", name, d)
 		}
 	}
-	user, err := queries.FindUserByEmail(t.Context(), "OWNER@example.org")
+	user, err := queries.FindUserByEmail(t.Context(), "owner@example.org")
 	if err != nil || !user.MustChangePassword {
 		t.Fatalf("owner: got %+v, %v", user, err)
 	}
@@ -42,18 +44,14 @@ func TestCreateLicense(t *testing.T) {
 	}
 }
 
-func TestSuspendedLicenseMayNotPublish(t *testing.T) {
-	pool := schematest.Postgres(t)
-	created, err := account.CreateLicense(t.Context(), pool, account.NewLicense{Name: "North"})
+// login asks a gate that knows nothing yet.
+func login(t *testing.T, queries *pg.Queries, user, password string) natsauth.Decision {
+	t.Helper()
+	gate, err := natsauth.NewGate(natsauth.DefaultGateConfig(), natsauth.GateDeps{Store: queries})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Exec(t.Context(), "UPDATE licenses SET suspended_at = now() WHERE id = $1", created.LicenseID); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok, err := account.CheckNATSUser(t.Context(), pg.New(pool), created.NATSUser, created.NATSPassword); ok || err != nil {
-		t.Errorf("got %v, %v; want refused", ok, err)
-	}
+	return gate.Decide(t.Context(), natsauth.Login{User: user, Password: password, Address: "192.0.2.1:4000"})
 }
 
 func TestNewLicenseValidate(t *testing.T) {

@@ -72,17 +72,33 @@ func (r Role) AtLeast(needed Role) bool { return r.Valid() && r.rank() >= needed
 type Identity struct {
 	// Subject is the account's id, or a script's name.
 	Subject string
+	// License is uuid.Nil and Role empty in the token of an account that belongs to no license.
 	License uuid.UUID
 	Role    Role
+	// Session is the sign-in that the token came from; uuid.Nil in tokens of scripts.
+	Session uuid.UUID
+	// PlatformAdmin may use the routes below /api/admin/.
+	PlatformAdmin bool
+	// MustChangePassword allows nothing but to change the password.
+	MustChangePassword bool
 	// TokenID is the claim jti.
 	TokenID   string
 	ExpiresAt time.Time
 }
 
+// Account is the id of the account that a token of a person speaks for; false in tokens of scripts.
+func (id Identity) Account() (uuid.UUID, bool) {
+	account, err := uuid.Parse(id.Subject)
+	return account, err == nil && id.Session != uuid.Nil
+}
+
 type claims struct {
 	jwt.RegisteredClaims
-	LicenseID string `json:"license_id,omitempty"`
-	Role      Role   `json:"role,omitempty"`
+	LicenseID      string `json:"license_id,omitempty"`
+	Role           Role   `json:"role,omitempty"`
+	SessionID      string `json:"sid,omitempty"`
+	PlatformAdmin  bool   `json:"platform_admin,omitempty"`
+	PasswordChange bool   `json:"password_change,omitempty"`
 }
 
 // Issue makes a token for id that lives for ttl from now; ttl is at least a second and at most MaxTTL. TokenID is
@@ -91,19 +107,42 @@ func (k *Keys) Issue(id Identity, now time.Time, ttl time.Duration) (string, err
 	if ttl < time.Second || ttl > MaxTTL {
 		return "", fmt.Errorf("issue token: life of %s is not within 1s and %s", ttl, MaxTTL)
 	}
-	if id.License == uuid.Nil || id.Subject == "" || !id.Role.Valid() {
+	if !id.complete() {
 		return "", fmt.Errorf("issue token: %w", ErrClaims)
 	}
 	if id.TokenID == "" {
 		id.TokenID = uuid.Must(uuid.NewV7()).String()
 	}
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
+	body := claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: id.Subject, ID: id.TokenID,
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 		},
-		LicenseID: id.License.String(), Role: id.Role,
-	})
+		LicenseID: textOf(id.License), Role: id.Role, SessionID: textOf(id.Session),
+		PlatformAdmin: id.PlatformAdmin, PasswordChange: id.MustChangePassword,
+	}
+	return k.sign(body)
+}
+
+// complete tells whether an identity can stand in a token: it needs a license with a role, or a session.
+func (id Identity) complete() bool {
+	if id.License == uuid.Nil {
+		return id.Subject != "" && id.Session != uuid.Nil && id.Role == ""
+	}
+	return id.Subject != "" && id.Role.Valid()
+}
+
+// textOf is "" for the nil UUID, so that the claim is left out.
+func textOf(id uuid.UUID) string {
+	if id == uuid.Nil {
+		return ""
+	}
+	return id.String()
+}
+
+func (k *Keys) sign(body claims) (string, error) {
+	k.reload(signerAge)
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, body)
 	signer := k.newest()
 	token.Header["kid"] = signer.id
 	signed, err := token.SignedString(signer.private)
@@ -130,11 +169,15 @@ func (k *Keys) Verify(token string, now time.Time) (Identity, error) {
 
 func (k *Keys) verificationKey(token *jwt.Token) (any, error) {
 	id, _ := token.Header["kid"].(string)
-	key, ok := k.byID[id]
-	if !ok {
-		return nil, ErrSignature
+	if key, ok := k.ring().byID[id]; ok {
+		return key, nil
 	}
-	return key, nil
+	// Another process may have rotated the keys a moment ago.
+	k.reload(strangerAge)
+	if key, ok := k.ring().byID[id]; ok {
+		return key, nil
+	}
+	return nil, ErrSignature
 }
 
 // classify turns the library's joined errors into one of ours; the gravest wins, so that an expired token with a bad
@@ -159,17 +202,32 @@ func classify(err error) error {
 }
 
 func (c *claims) identity() (Identity, error) {
-	if c.LicenseID == "" {
-		return Identity{}, ErrNoLicense
-	}
-	license, err := uuid.Parse(c.LicenseID)
-	if err != nil || license == uuid.Nil {
-		return Identity{}, ErrNoLicense
-	}
-	if c.Subject == "" || c.ID == "" || !c.Role.Valid() || c.IssuedAt == nil {
+	session, err := parseClaim(c.SessionID)
+	if err != nil {
 		return Identity{}, ErrClaims
 	}
-	return Identity{
-		Subject: c.Subject, License: license, Role: c.Role, TokenID: c.ID, ExpiresAt: c.ExpiresAt.Time,
-	}, nil
+	license, err := parseClaim(c.LicenseID)
+	if err != nil || license == uuid.Nil && session == uuid.Nil {
+		return Identity{}, ErrNoLicense
+	}
+	id := Identity{
+		Subject: c.Subject, License: license, Role: c.Role, Session: session, PlatformAdmin: c.PlatformAdmin,
+		MustChangePassword: c.PasswordChange, TokenID: c.ID, ExpiresAt: c.ExpiresAt.Time,
+	}
+	if !id.complete() || c.ID == "" || c.IssuedAt == nil {
+		return Identity{}, ErrClaims
+	}
+	return id, nil
+}
+
+// parseClaim reads a UUID; an absent one is the nil UUID, which may not be written out.
+func parseClaim(text string) (uuid.UUID, error) {
+	if text == "" {
+		return uuid.Nil, nil
+	}
+	id, err := uuid.Parse(text)
+	if err != nil || id == uuid.Nil {
+		return uuid.Nil, ErrClaims
+	}
+	return id, nil
 }

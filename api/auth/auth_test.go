@@ -255,7 +255,7 @@ func TestKeyFileRefused(t *testing.T) {
 	}
 	f("empty", "", 0o600)
 	f("rubbish", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0o600)
-	block, err := newKeyPEM()
+	block, err := newKeyPEM(testNow)
 	if err != nil {
 		t.Fatal(err)
 	}

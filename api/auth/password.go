@@ -74,11 +74,11 @@ func CheckPassword(phc, password string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// NeedsRehash tells whether a stored hash was made with other costs than p: then hash the password anew at the next
-// sign-in.
+// NeedsRehash tells whether a stored hash was made with less time or memory than p: then hash the password anew at the
+// next sign-in.
 func NeedsRehash(phc string, p PasswordParams) bool {
 	stored, _, _, err := parsePHC(phc)
-	return err != nil || stored != p
+	return err != nil || stored.Time < p.Time || stored.MemoryKiB < p.MemoryKiB
 }
 
 // NewPassword makes a one-time password of 26 letters and digits, 130 bits.

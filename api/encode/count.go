@@ -15,6 +15,8 @@ import (
 // rowCounter counts the rows of a file while its bytes pass by.
 type rowCounter interface {
 	Write(chunk []byte)
+	// SoFar is how many rows have passed; 0 where only the end of the file tells.
+	SoFar() uint64
 	// Rows is meaningful after the last chunk.
 	Rows() (uint64, error)
 }
@@ -81,6 +83,8 @@ func (c *patternCounter) Rows() (uint64, error) {
 	return c.found - c.extra, nil
 }
 
+func (c *patternCounter) SoFar() uint64 { return c.found - min(c.extra, c.found) }
+
 // maxFooter bounds the kept end of a Parquet file. A row group of 23 columns takes about 6 KB of the footer, so this
 // is enough for 250 million rows.
 const maxFooter = 16 << 20
@@ -99,6 +103,8 @@ func (c *footerCounter) Write(chunk []byte) {
 	}
 	c.tail = append(c.tail, chunk...)
 }
+
+func (c *footerCounter) SoFar() uint64 { return 0 }
 
 // limit grows with the file: the footer is far less than a hundredth of it.
 func (c *footerCounter) limit() int { return int(min(max(64<<10, c.total/64), maxFooter)) }

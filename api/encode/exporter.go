@@ -24,6 +24,8 @@ type Config struct {
 	MaxExecution time.Duration
 	// MaxIdle bounds how long the engine may send nothing, and how long it waits for a client that reads nothing.
 	MaxIdle time.Duration
+	// MaxSettle bounds how long an export waits for INSERTs under way, so that it has what could be seen when it was asked for.
+	MaxSettle time.Duration
 	// MaxMemory bounds what the engine uses for one export, bytes.
 	MaxMemory uint64
 	// MaxThreads bounds the engine's threads for one export, and with them its memory; 0 leaves it to the engine.
@@ -33,7 +35,7 @@ type Config struct {
 // DefaultConfig allows an export an hour: at the slowest measured rate, 0.2 M rows/s, that is 700 million rows. The engine
 // was seen to use 180 MiB for CSV and 330 MiB for NDJSON with two threads, whatever the length.
 func DefaultConfig() Config {
-	return Config{MaxExecution: time.Hour, MaxIdle: time.Minute, MaxMemory: 1 << 30, MaxThreads: 4}
+	return Config{MaxExecution: time.Hour, MaxIdle: time.Minute, MaxSettle: time.Second, MaxMemory: 1 << 30, MaxThreads: 4}
 }
 
 // Validate says what is wrong with c.
@@ -47,6 +49,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxExecution < time.Second || c.MaxIdle < time.Second {
 		return errors.New("export: MaxExecution and MaxIdle must be at least 1s")
+	}
+	if c.MaxSettle < 0 {
+		return errors.New("export: MaxSettle must not be negative")
 	}
 	return nil
 }
@@ -94,6 +99,7 @@ type Exporter struct {
 	password  string
 	client    *http.Client
 	templates *template.Template
+	watermark string
 }
 
 // New makes an Exporter; nothing is connected yet.
@@ -109,7 +115,13 @@ func New(cfg Config) (*Exporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	e := &Exporter{cfg: cfg, endpoint: *endpoint, templates: templates, client: newClient(cfg.MaxIdle)}
+	watermark, err := sqlFiles.ReadFile("sql/watermark.sql")
+	if err != nil {
+		return nil, fmt.Errorf("read watermark SQL: %w", err)
+	}
+	e := &Exporter{
+		cfg: cfg, endpoint: *endpoint, templates: templates, watermark: string(watermark), client: newClient(cfg.MaxIdle),
+	}
 	if endpoint.User != nil {
 		e.user = endpoint.User.Username()
 		e.password, _ = endpoint.User.Password()
@@ -142,9 +154,24 @@ func (e *Exporter) Export(ctx context.Context, r Request) (*Stream, error) {
 }
 
 func (e *Exporter) send(ctx context.Context, r Request) (*http.Response, error) {
-	request, err := e.newRequest(ctx, r)
+	statement, err := buildStatement(e.templates, r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("build export SQL: %w", err)
+	}
+	return e.post(ctx, statement.text, e.query(r, statement))
+}
+
+// post sends a query and gives the answer once its first bytes are there.
+func (e *Exporter) post(ctx context.Context, text string, values url.Values) (*http.Response, error) {
+	endpoint := e.endpoint
+	endpoint.RawQuery = values.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), strings.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("make export request: %w", stripURL(err))
+	}
+	if e.user != "" {
+		request.Header.Set("X-ClickHouse-User", e.user)
+		request.Header.Set("X-ClickHouse-Key", e.password)
 	}
 	response, err := e.client.Do(request)
 	if err != nil {
@@ -160,45 +187,32 @@ func (e *Exporter) send(ctx context.Context, r Request) (*http.Response, error) 
 	return response, nil
 }
 
-func (e *Exporter) newRequest(ctx context.Context, r Request) (*http.Request, error) {
-	statement, err := buildStatement(e.templates, r)
-	if err != nil {
-		return nil, fmt.Errorf("build export SQL: %w", err)
-	}
-	endpoint := e.endpoint
-	endpoint.RawQuery = e.query(r, statement).Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), strings.NewReader(statement.text))
-	if err != nil {
-		return nil, fmt.Errorf("make export request: %w", stripURL(err))
-	}
-	if e.user != "" {
-		request.Header.Set("X-ClickHouse-User", e.user)
-		request.Header.Set("X-ClickHouse-Key", e.password)
-	}
-	return request, nil
-}
-
-// query is the URL's query: settings and parameters.
+// query is the URL's query of an export: settings and parameters.
 func (e *Exporter) query(r Request, s statement) url.Values {
 	values := formatSettings(r.Format)
 	for name, value := range e.endpoint.Query() {
 		values[name] = value
 	}
-	for name, value := range s.params {
-		values.Set("param_"+name, value)
-	}
-	values.Set("query_id", "export-"+uuid.NewString())
-	values.Set("max_execution_time", strconv.FormatFloat(e.cfg.MaxExecution.Seconds(), 'f', -1, 64))
-	values.Set("max_memory_usage", strconv.FormatUint(e.cfg.MaxMemory, 10))
+	e.bound(values, "export", s)
 	if e.cfg.MaxThreads > 0 {
 		values.Set("max_threads", strconv.Itoa(e.cfg.MaxThreads))
 	}
 	values.Set("http_send_timeout", strconv.Itoa(int(e.cfg.MaxIdle.Seconds())))
 	values.Set("http_write_exception_in_output_format", "0")
-	// Only a read-only query is cancelled when its client goes away.
-	values.Set("readonly", "2")
 	values.Set("cancel_http_readonly_queries_on_client_close", "1")
 	return values
+}
+
+// bound adds a query's parameters and limits; kind begins its query_id.
+func (e *Exporter) bound(values url.Values, kind string, s statement) {
+	for name, value := range s.params {
+		values.Set("param_"+name, value)
+	}
+	values.Set("query_id", kind+"-"+uuid.NewString())
+	values.Set("max_execution_time", strconv.FormatFloat(e.cfg.MaxExecution.Seconds(), 'f', -1, 64))
+	values.Set("max_memory_usage", strconv.FormatUint(e.cfg.MaxMemory, 10))
+	// Only a read-only query is cancelled when its client goes away.
+	values.Set("readonly", "2")
 }
 
 func readException(response *http.Response) error {

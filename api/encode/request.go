@@ -54,10 +54,18 @@ const (
 // Request says what is exported.
 type Request struct {
 	License uuid.UUID
-	// Servers are the chosen servers; empty means all of the license.
+	// Servers are the chosen servers; empty means all of the license, unless Selected.
 	Servers []string
-	// From and To bound ts, half-open; hours widen them to whole UTC hours.
+	// Selected says that Servers were found by what is written of them, and may be none.
+	Selected bool
+	// From and To bound ts, half-open; hours widen them to whole UTC hours. Both are zero where StoredSince chooses alone.
 	From, To time.Time
+	// StoredBefore bounds when raw samples were stored, excluded; it comes from Exporter.Watermark. Zero is no bound.
+	StoredBefore time.Time
+	// StoredSince chooses the raw samples that were stored at or after it, whatever their ts.
+	StoredSince time.Time
+	// Ahead adds to StoredSince what was stored before it and has a ts at or after Ahead.
+	Ahead time.Time
 	// Granularity is schema.Raw or schema.Hourly.
 	Granularity schema.Resolution
 	Format      Format
@@ -72,12 +80,16 @@ func (r Request) Bounds() (from, to time.Time) {
 	return r.From.UTC(), r.To.UTC()
 }
 
-// Filename names license, granularity and range: corrosion-<license>-raw-20261122T000000Z-20261123T000000Z.csv.
+// Filename names license, granularity and range: corrosion-<license>-raw-20261122T000000Z-20261123T000000Z.csv, and where
+// StoredSince chooses, "stored" and the range of that.
 func (r Request) Filename() string {
 	const stamp = "20060102T150405Z"
 	from, to := r.Bounds()
-	return fmt.Sprintf("corrosion-%s-%s-%s-%s.%s",
-		r.License, r.Granularity, from.Format(stamp), to.Format(stamp), r.Format)
+	kind := string(r.Granularity)
+	if from.IsZero() {
+		from, to, kind = r.StoredSince.UTC(), r.StoredBefore.UTC(), kind+"-stored"
+	}
+	return fmt.Sprintf("corrosion-%s-%s-%s-%s.%s", r.License, kind, from.Format(stamp), to.Format(stamp), r.Format)
 }
 
 var errRequest = errors.New("bad export request")
@@ -92,8 +104,15 @@ func (r Request) validate() error {
 		return fmt.Errorf("%w: format %q", errRequest, r.Format)
 	case r.Encoding != Identity && !r.Format.Compressible():
 		return fmt.Errorf("%w: %s with %s", errRequest, r.Format, r.Encoding)
-	case !r.From.Before(r.To):
+	case r.Granularity != schema.Raw && (!r.StoredSince.IsZero() || !r.StoredBefore.IsZero()):
+		return fmt.Errorf("%w: %s by when it was stored", errRequest, r.Granularity)
+	case !r.StoredSince.IsZero() && (r.StoredBefore.IsZero() || r.StoredBefore.Before(r.StoredSince)):
+		return fmt.Errorf("%w: StoredBefore is before StoredSince", errRequest)
+	case !r.bounded() && r.StoredSince.IsZero(), r.bounded() && !r.From.Before(r.To):
 		return fmt.Errorf("%w: from is not before to", errRequest)
 	}
 	return nil
 }
+
+// bounded tells whether From and To count.
+func (r Request) bounded() bool { return !r.From.IsZero() || !r.To.IsZero() }

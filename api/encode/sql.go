@@ -28,28 +28,54 @@ type sqlData struct {
 	Fields  []string
 	Metrics string
 	Servers bool
-	Format  string
+	// Range, Before, Since and Ahead say which of the request's bounds count.
+	Range, Before, Since, Ahead bool
+	Format                      string
 }
 
 func parseTemplates() (*template.Template, error) { return template.ParseFS(sqlFiles, "sql/*.sql") }
 
 func buildStatement(templates *template.Template, r Request) (statement, error) {
-	data := sqlData{Metrics: metricsColumn(r.Format), Servers: len(r.Servers) > 0, Format: engineFormat(r.Format)}
+	return fillStatement(templates, string(r.Granularity)+".sql", r)
+}
+
+// buildPlan asks how many rows each UTC day has of what r chooses.
+func buildPlan(templates *template.Template, r Request) (statement, error) {
+	return fillStatement(templates, "plan_"+string(r.Granularity)+".sql", r)
+}
+
+func fillStatement(templates *template.Template, name string, r Request) (statement, error) {
+	data := sqlData{
+		Metrics: metricsColumn(r.Format), Servers: r.Selected || len(r.Servers) > 0, Format: engineFormat(r.Format),
+		Range: r.bounded(), Before: !r.StoredBefore.IsZero(), Since: !r.StoredSince.IsZero(), Ahead: !r.Ahead.IsZero(),
+	}
 	for f := range schema.NumFields {
 		data.Fields = append(data.Fields, fieldColumn(f, r.Format))
 	}
 	var text strings.Builder
-	if err := templates.ExecuteTemplate(&text, string(r.Granularity)+".sql", data); err != nil {
+	if err := templates.ExecuteTemplate(&text, name, data); err != nil {
 		return statement{}, err
 	}
-	from, to := r.Bounds()
-	params := map[string]string{
-		"license": r.License.String(), "from": timeParam(from, r.Granularity), "to": timeParam(to, r.Granularity),
+	return statement{text: text.String(), params: requestParams(r, data)}, nil
+}
+
+func requestParams(r Request, data sqlData) map[string]string {
+	params := map[string]string{"license": r.License.String()}
+	add := func(wanted bool, name string, t time.Time) {
+		if wanted {
+			params[name] = timeParam(t, r.Granularity)
+		}
 	}
+	from, to := r.Bounds()
+	add(data.Range, "from", from)
+	add(data.Range, "to", to)
+	add(data.Before, "stored_before", r.StoredBefore)
+	add(data.Since, "stored_since", r.StoredSince)
+	add(data.Ahead, "ahead", r.Ahead)
 	if data.Servers {
 		params["servers"] = arrayParam(r.Servers)
 	}
-	return statement{text: text.String(), params: params}, nil
+	return params
 }
 
 func fieldColumn(f schema.Field, format Format) string {

@@ -59,6 +59,9 @@ func (s *Stream) Buffered() bool {
 // Rows is how many rows the file has; meaningful once Read has returned io.EOF.
 func (s *Stream) Rows() uint64 { return s.source.rows }
 
+// RowsSoFar is how many rows have come from the engine; a Parquet file tells only at its end.
+func (s *Stream) RowsSoFar() uint64 { return s.source.counter.SoFar() }
+
 // Bytes is how many bytes of the file, before compression, have been passed on.
 func (s *Stream) Bytes() uint64 { return s.source.passed }
 

@@ -25,7 +25,7 @@ type Config struct {
 	RetentionFor time.Duration
 }
 
-// DefaultConfig suits two cores: exact percentiles of a day of 1,000 servers at 10 s are 8.6 M samples and 200 MB.
+// DefaultConfig suits two cores: exact percentiles of a million samples, a day of 115 servers at 10 s, take a tenth of a second.
 func DefaultConfig() Config {
 	return Config{
 		Timeout:                30 * time.Second,
@@ -34,7 +34,7 @@ func DefaultConfig() Config {
 		DefaultPoints:          500,
 		MaxPoints:              11_000,
 		MaxValues:              200_000,
-		ExactPercentileSamples: 10_000_000,
+		ExactPercentileSamples: 1_000_000,
 		RetentionFor:           30 * time.Second,
 	}
 }

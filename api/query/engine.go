@@ -54,3 +54,10 @@ func (e *Engine) Retention(ctx context.Context) (schema.Retention, error) {
 	e.retention, e.retentionAt = retention, e.now()
 	return retention, nil
 }
+
+// rawKept is the raw retention that was read last.
+func (e *Engine) rawKept() time.Duration {
+	e.retentionMu.Lock()
+	defer e.retentionMu.Unlock()
+	return e.retention.Raw
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"corrosion/schema"
@@ -51,8 +52,46 @@ func newScene(t *testing.T, seed uint64, old bool) scene {
 		}
 	}
 	conn := schematest.ClickHouse(t)
-	schematest.InsertSamples(t, conn, g.samples)
-	return scene{generator: g, now: now, engine: New(conn, DefaultConfig(), func() time.Time { return now })}
+	schematest.InsertSamples(t, conn, g.samples[:len(g.samples)*4/5])
+	refreshTotals(t, conn)
+	schematest.InsertSamples(t, conn, g.samples[len(g.samples)*4/5:]) // late: the totals of their minutes are off
+	s := scene{generator: g, now: now, engine: New(conn, DefaultConfig(), func() time.Time { return now })}
+	if old {
+		s.writeNetwork(t, conn)
+	}
+	return s
+}
+
+// writeNetwork stores the hours over all servers, as the aggregator does.
+func (s scene) writeNetwork(t testing.TB, conn driver.Conn) {
+	t.Helper()
+	for hour, samples := range groupSamples(s.pointers(), hourOf) {
+		var peak *float64
+		var at *time.Time
+		for minute, total := range totals(samples, "players", func(s *schema.Sample) int64 { return floorDiv(s.TS, minuteMillis) }) {
+			start := time.UnixMilli(minute * minuteMillis).UTC()
+			if peak == nil || total > *peak || total == *peak && start.Before(*at) {
+				peak, at = &total, &start
+			}
+		}
+		err := conn.Exec(t.Context(), "INSERT INTO corrosion.network_hours (license_id, hour, peak_players, peak_at, servers_reporting, samples, version) VALUES (?, ?, ?, ?, ?, ?, 1)",
+			s.license, time.UnixMilli(hour*hourMillis).UTC(), peak, at, uint64(len(groupSamples(samples, serverOf))), uint64(len(samples)))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// refreshTotals computes what adds up over a license's servers, as ClickHouse does by itself every few minutes.
+func refreshTotals(t testing.TB, conn driver.Conn) {
+	t.Helper()
+	for _, view := range []string{"license_hourly_totals_built", "license_minutely_totals_rest"} {
+		for _, do := range []string{"REFRESH", "WAIT"} {
+			if err := conn.Exec(t.Context(), "SYSTEM "+do+" VIEW corrosion."+view); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func near(a, b *float64) bool {
@@ -187,6 +226,10 @@ func TestSummaryEqualsReference(t *testing.T) {
 			{s.now.Add(-3 * time.Hour), s.now},
 			{s.now.Add(-95*time.Minute - 1*time.Millisecond), s.now.Add(-10 * time.Minute)},
 			{s.now.Add(-20 * time.Minute), s.now},
+			{s.now.Add(-170 * time.Minute).Truncate(time.Minute), s.now},
+			{s.now.Add(-130 * time.Minute).Truncate(time.Minute), s.now.Add(-40 * time.Minute).Truncate(time.Minute)},
+			{s.now.Add(-169 * time.Hour), s.now},
+			{s.now.Add(-167*time.Hour - 30*time.Minute).Truncate(time.Minute), s.now.Add(-30 * time.Minute)},
 			{s.now.Add(-20 * time.Minute), s.now.Add(time.Hour)},
 			{s.now.Add(-30 * day), s.now},
 			{s.now.Add(-189 * time.Hour), s.now.Add(-100 * time.Hour)},
@@ -209,7 +252,7 @@ func (s scene) compareSummary(t *testing.T, r SummaryRequest) {
 	retention, _ := s.engine.Retention(t.Context())
 	plan := planSummary(r.Range.whole(), s.now, retention)
 	samples := s.chosen(r.Servers)
-	want := referenceSummary(samples, plan, s.now)
+	want := referenceSummary(samples, plan, len(r.Servers) == 0, s.now)
 	inRange := between(samples, plan.From.UnixMilli(), plan.To.UnixMilli())
 	name := fmt.Sprintf("%v %s..%s (%s)", r.Servers, plan.From.Format(time.RFC3339), plan.To.Format(time.RFC3339), plan.source)
 	if got.Servers != want.Servers || got.Samples != want.Samples || got.Source != want.Source || !got.From.Equal(want.From) || !got.To.Equal(want.To) {

@@ -82,12 +82,15 @@ func ParseFill(text string) (Fill, *Fault) {
 	return oneOf("query.fill", text, FillNull, FillNull, FillPrevious, FillLinear, FillNone)
 }
 
-// ParseGroupBy reads a grouping; "" is none. Groupings by tag and group are refused: servers carry no tags yet.
+// ParseGroupBy reads a grouping: server, group or tag:<key>; "" is none.
 func ParseGroupBy(text string) (GroupBy, *Fault) {
-	if text == "group" || strings.HasPrefix(text, "tag:") {
-		return GroupNone, &Fault{"query.group_by", "tags and groups of servers are not available: group by server", text}
+	if key, tagged := GroupBy(text).Tag(); tagged {
+		if !ValidTagKey(key) {
+			return GroupNone, &Fault{"query.group_by", "tag: is followed by a tag's key: [A-Za-z0-9_.-]{1,64}", text}
+		}
+		return GroupBy(text), nil
 	}
-	return oneOf("query.group_by", text, GroupNone, GroupServer)
+	return oneOf("query.group_by", text, GroupNone, GroupServer, GroupGroups)
 }
 
 func oneOf[T ~string](location, text string, otherwise T, allowed ...T) (T, *Fault) {

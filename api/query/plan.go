@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// clockSlack lets a range that was as long as raw retention when it was asked for still be so when it is planned.
-	clockSlack = time.Minute
+	// clockSlack lets a range that was as long as raw retention when it was asked for, and began up to a minute early,
+	// still be so when it is planned.
+	clockSlack = 2 * time.Minute
 	// maxRawTail is how much of a mixed answer comes from raw, so that its newest bucket is from one table.
 	maxRawTail = 3 * time.Hour
 )
@@ -71,8 +72,7 @@ func (r TimeseriesRequest) check(c Config, retention schema.Retention) error {
 	}
 	_, wrong := ParseMetrics(r.Metrics)
 	faults = append(faults, wrong...)
-	_, wrong = ParseServers(r.Servers)
-	faults = append(faults, wrong...)
+	faults = append(faults, r.Scope.check()...)
 	for _, fault := range []*Fault{second(ParseAgg(string(r.Agg))), second(ParseFill(string(r.Fill))), second(ParseGroupBy(string(r.GroupBy)))} {
 		if fault != nil {
 			faults = append(faults, *fault)

@@ -15,6 +15,9 @@ const (
 	DefaultRange = day
 	// maxRange bounds a range; where the hours are kept longer, their retention does.
 	maxRange = 400 * day
+	// wholeMinutesFrom is from which length on a range before now begins on a whole minute, at most a minute early: the
+	// minute that it would cut could only be read from raw samples, among all those of its day.
+	wholeMinutesFrom = time.Hour
 	// epochMillisAbove is where bare numbers stop being seconds: as seconds it lies in the year 5138.
 	epochMillisAbove = 100_000_000_000
 	// maxEpochSeconds is the last second that ClickHouse's DateTime can hold, less the longest range.
@@ -29,7 +32,8 @@ type RangeParams struct {
 }
 
 // ParseRange reads a range, given in exactly one way: as a length before now (`<n>m`, `<n>h`, `<n>d`, or bare hours), or as from
-// and to (RFC 3339 or epoch), where an absent to means now. Nothing at all means the last 24 hours. Times are cut to ms.
+// and to (RFC 3339 or epoch), where an absent to means now. A length from an hour to raw
+// retention begins on a whole minute, at most a minute early. Nothing at all means the last 24 hours. Times are cut to ms.
 func ParseRange(p RangeParams, now time.Time, retention schema.Retention) (Range, []Fault) {
 	now = now.UTC().Truncate(time.Millisecond)
 	switch {
@@ -45,7 +49,11 @@ func ParseRange(p RangeParams, now time.Time, retention schema.Retention) (Range
 			return Range{}, []Fault{*fault}
 		}
 	}
-	return Range{From: now.Add(-length), To: now}, nil
+	from := now.Add(-length)
+	if length >= wholeMinutesFrom && length <= retention.Raw {
+		from = from.Truncate(time.Minute)
+	}
+	return Range{From: from, To: now}, nil
 }
 
 func longest(retention schema.Retention) time.Duration { return max(maxRange, retention.Hourly) }

@@ -10,17 +10,19 @@ import (
 var testNow = time.Date(2026, 3, 10, 10, 37, 12, 345_678_901, time.UTC)
 
 func TestParseRange(t *testing.T) {
-	cut := testNow.Truncate(time.Millisecond)
+	cut, whole := testNow.Truncate(time.Millisecond), testNow.Truncate(time.Minute)
 	for _, c := range []struct {
 		name     string
 		params   RangeParams
 		from, to time.Time
 	}{
-		{"nothing is a day", RangeParams{}, cut.Add(-day), cut},
-		{"hours", RangeParams{Range: "24h"}, cut.Add(-day), cut},
+		{"nothing is a day", RangeParams{}, whole.Add(-day), cut},
+		{"hours", RangeParams{Range: "24h"}, whole.Add(-day), cut},
 		{"days", RangeParams{Range: "30d"}, cut.Add(-30 * day), cut},
-		{"minutes", RangeParams{Range: "90m"}, cut.Add(-90 * time.Minute), cut},
-		{"bare hours", RangeParams{Range: "36"}, cut.Add(-36 * time.Hour), cut},
+		{"minutes", RangeParams{Range: "90m"}, whole.Add(-90 * time.Minute), cut},
+		{"minutes as they are", RangeParams{Range: "59m"}, cut.Add(-59 * time.Minute), cut},
+		{"as long as raw is kept", RangeParams{Range: "7d"}, whole.Add(-7 * day), cut},
+		{"bare hours", RangeParams{Range: "36"}, whole.Add(-36 * time.Hour), cut},
 		{"longest", RangeParams{Range: "400d"}, cut.Add(-400 * day), cut},
 		{"rfc 3339", RangeParams{From: "2026-03-01T00:00:00Z", To: "2026-03-02T00:00:00.5Z"}, utc(2026, 3, 1, 0, 0, 0), utc(2026, 3, 2, 0, 0, 0).Add(500 * time.Millisecond)},
 		{"offset", RangeParams{From: "2026-03-01T00:00:00+05:30", To: "2026-03-02T00:00:00-08:00"}, utc(2026, 2, 28, 18, 30, 0), utc(2026, 3, 2, 8, 0, 0)},
@@ -112,7 +114,7 @@ func TestParseWords(t *testing.T) {
 	if group, fault := ParseGroupBy("server"); group != GroupServer || fault != nil {
 		t.Errorf("group_by: got %q %v", group, fault)
 	}
-	for _, text := range []string{"group", "tag:region", "map"} {
+	for _, text := range []string{"groups", "tag:", "tag:a b", "tag:ü", "map"} {
 		if _, fault := ParseGroupBy(text); fault == nil || fault.Location != "query.group_by" {
 			t.Errorf("group_by %s: got %v, want a fault", text, fault)
 		}

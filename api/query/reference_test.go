@@ -211,8 +211,8 @@ func referenceSeries(samples []*schema.Sample, p seriesPlan, r TimeseriesRequest
 	return values
 }
 
-// referenceSummary is a summary of raw, hourly or mixed ranges.
-func referenceSummary(all []*schema.Sample, p summaryPlan, now time.Time) *Summary {
+// referenceSummary is a summary of raw, hourly or mixed ranges. Peaks before raw are known for a whole license only.
+func referenceSummary(all []*schema.Sample, p summaryPlan, whole bool, now time.Time) *Summary {
 	samples := between(all, p.From.UnixMilli(), p.To.UnixMilli())
 	values := func(metric string, agg Agg) *float64 { return reduce(valuesOf(samples, metric), agg) }
 	s := &Summary{From: p.From, To: p.To, Source: p.source, Samples: uint64(len(samples))}
@@ -227,7 +227,7 @@ func referenceSummary(all []*schema.Sample, p summaryPlan, now time.Time) *Summa
 	s.Players.Current, _ = sumOfOwn(between(all, now.Add(-5*time.Minute).UnixMilli(), now.UnixMilli()+1), "players", Last)
 	s.Players.Capacity, _ = sumOfOwn(samples, "max_players", Last)
 	s.Players.Avg = referenceBucket(samples, "players", Avg, GroupNone, time.Hour, p.source, p.cut.UnixMilli())
-	if p.source == schema.Raw {
+	if p.source == schema.Raw || whole {
 		for minute, total := range totals(samples, "players", func(s *schema.Sample) int64 { return floorDiv(s.TS, minuteMillis) }) {
 			at := time.UnixMilli(minute * minuteMillis).UTC()
 			if peak := s.Players.Peak; peak == nil || total > *peak || total == *peak && at.Before(*s.Players.PeakAt) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,19 +21,22 @@ func (e *Engine) Timeseries(ctx context.Context, r TimeseriesRequest) (*Timeseri
 	if err != nil {
 		return nil, err
 	}
+	if r.split() {
+		return e.grouped(ctx, r, retention)
+	}
 	r = r.withDefaults()
 	plan, err := planTimeseries(r, e.now(), retention, e.cfg)
 	if err != nil {
 		return nil, err
 	}
-	sketch, err := e.weigh(ctx, r, plan)
+	weight, err := e.weigh(ctx, r, plan)
 	if err != nil {
 		return nil, err
 	}
 	table := newSeriesTable(r, plan, e.cfg)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(e.cfg.Concurrency)
-	for _, s := range seriesStatements(r, plan, sketch) {
+	for _, s := range seriesStatements(r, plan, weight) {
 		group.Go(func() error { return e.run.series(groupCtx, s, table.add) })
 	}
 	if err := group.Wait(); err != nil {
@@ -66,21 +70,49 @@ func distinct(list []string) []string {
 	})
 }
 
-// weigh asks beforehand what cannot be known from the request: how many servers an answer would be split by, and
-// whether there are too many samples for exact percentiles.
-func (e *Engine) weigh(ctx context.Context, r TimeseriesRequest, p seriesPlan) (sketch bool, err error) {
+// weight is what is asked beforehand.
+type weight struct {
+	// sketch says that there are too many raw samples for exact percentiles.
+	sketch bool
+	cover  coverage
+}
+
+// weigh asks what cannot be known from the request: how many servers an answer would be split by, whether there are too
+// many samples for exact percentiles, and what the license's own rollups may answer.
+func (e *Engine) weigh(ctx context.Context, r TimeseriesRequest, p seriesPlan) (w weight, err error) {
 	grouped, percentiles := r.GroupBy == GroupServer, isPercentile(r.Agg) && p.source == schema.Raw
-	if !grouped && !percentiles {
-		return false, nil
+	if !grouped && p.coverable() {
+		if w.cover, err = e.cover(ctx, r.Scope, p.spans(e.now(), e.rawKept())); err != nil {
+			return w, err
+		}
 	}
-	weight, err := e.run.estimate(ctx, estimateStatement(r.Scope, p.Range))
+	if w.cover.whole || !grouped && !percentiles {
+		w.sketch = percentiles && w.cover.samples > e.cfg.ExactPercentileSamples
+		return w, nil
+	}
+	found, err := e.run.estimate(ctx, estimateStatement(r.Scope, p.Range))
 	if err != nil {
-		return false, err
+		return w, err
 	}
 	if grouped {
-		err = checkSize(len(p.partial), int(weight.servers), len(r.Metrics), e.cfg)
+		err = checkSize(len(p.partial), int(found.servers), len(r.Metrics), e.cfg)
 	}
-	return percentiles && weight.samples > e.cfg.ExactPercentileSamples, err
+	w.sketch = percentiles && found.samples > e.cfg.ExactPercentileSamples
+	return w, err
+}
+
+// coverable tells whether the buckets are ones that rollups of minutes and hours can fill.
+func (p seriesPlan) coverable() bool {
+	return p.step >= time.Minute && multiples(p.edges, minute)
+}
+
+// spans are the parts of the answer.
+func (p seriesPlan) spans(now time.Time, kept time.Duration) spans {
+	s := spans{hourFrom: p.From, cut: p.cut, to: p.To, checkFrom: now.Add(-kept - day)}
+	if p.source == schema.Raw {
+		s.hourFrom = p.cut
+	}
+	return s
 }
 
 // seriesTable collects rows as they come, from several queries at once.

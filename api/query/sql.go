@@ -42,11 +42,19 @@ type column struct {
 type composition struct {
 	Agg     Agg
 	Columns []column
-	// Grouped splits by server, Chosen keeps the chosen servers, Mixed joins raw to hours, Sketch trades exactness of
+	// Grouped splits by server, Chosen keeps the chosen servers, Mixed joins raw to hours, Sketched trades exactness of
 	// percentiles over very many samples for memory.
-	Grouped, Chosen, Mixed, Sketch bool
+	Grouped, Chosen, Mixed, Sketched bool
+	// Archived leaves the archived servers out of counts; Expected knows how far apart some servers' samples are meant to be.
+	Archived, Expected bool
 	// Even, Minutes and Short say how the buckets lie: all as wide as the step; on whole minutes; under a minute wide.
 	Even, Minutes, Short bool
+	// Hours and Recent say which parts there are: hours before the cut, minutes and raw after it.
+	Hours, Recent bool
+	// Head says that the range begins on a whole minute within an hour, Raw that raw samples are still there.
+	Head, Raw bool
+	// coverage says what the license's own rollups may answer.
+	coverage
 }
 
 // columnOf is a column within its composition, for fragments that need both.
@@ -103,7 +111,7 @@ func newStatement(name string, c composition, args []any) statement {
 // arguments are the parameters that say whose rows are meant.
 func (s Scope) arguments() []any {
 	args := []any{clickhouse.Named("license", s.License.String())}
-	if len(s.Servers) > 0 {
+	if s.chosen() {
 		args = append(args, clickhouse.Named("servers", s.Servers))
 	}
 	return args
@@ -118,14 +126,16 @@ func hourRange(from, to time.Time) []any {
 }
 
 // seriesStatements are the queries that answer a timeseries: at most one for each way of aggregating.
-func seriesStatements(r TimeseriesRequest, p seriesPlan, sketch bool) []statement {
+func seriesStatements(r TimeseriesRequest, p seriesPlan, w weight) []statement {
 	c := composition{
-		Agg: r.Agg, Grouped: r.GroupBy == GroupServer, Chosen: len(r.Servers) > 0, Mixed: p.source == schema.Mixed, Sketch: sketch,
+		Agg: r.Agg, Grouped: r.GroupBy == GroupServer, Chosen: r.chosen(), Mixed: p.source == schema.Mixed, Sketched: w.sketch,
+		Hours: p.source != schema.Raw, Recent: p.source != schema.Hourly, coverage: w.cover,
 		Even:    even(p.edges, p.step.Milliseconds()),
 		Minutes: multiples(p.edges, time.Minute.Milliseconds()), Short: p.step < time.Minute,
 	}
 	args := append(r.arguments(), rawRange(p.cut, p.To)...)
 	args = append(args, hourRange(p.From, p.cut)...)
+	args = append(args, w.cover.arguments()...)
 	if c.Even {
 		args = append(args, clickhouse.Named("origin", p.edges[0]), clickhouse.Named("step", p.step.Milliseconds()))
 	} else {
@@ -138,7 +148,7 @@ func seriesStatements(r TimeseriesRequest, p seriesPlan, sketch bool) []statemen
 		if col.Param != "" {
 			args = append(args, clickhouse.Named(fmt.Sprintf("m%d", i), strings.TrimPrefix(metric, metricPrefix)))
 		}
-		name := templateFor(r, p.source, metric)
+		name := templateFor(r, p.source, metric, w)
 		if columns[name] == nil {
 			order = append(order, name)
 		}
@@ -161,10 +171,12 @@ func newColumn(index int, metric string) column {
 }
 
 // templateFor names the statement that aggregates a metric as the contract says.
-func templateFor(r TimeseriesRequest, source schema.Resolution, metric string) string {
+func templateFor(r TimeseriesRequest, source schema.Resolution, metric string, w weight) string {
 	_, field := schema.FieldByName(metric)
 	total := isTotal(metric, r.GroupBy)
 	switch {
+	case w.cover.whole && field && fromStates(r, source, metric, w):
+		return "license_samples"
 	case source == schema.Raw && total && r.Agg == Last:
 		return "raw_last"
 	case source == schema.Raw && total && r.Agg != Sum && r.Agg != Count:
@@ -185,5 +197,18 @@ func templateFor(r TimeseriesRequest, source schema.Resolution, metric string) s
 // estimateStatement asks how much a range holds; whole hours.
 func estimateStatement(s Scope, r Range) statement {
 	args := append(s.arguments(), hourRange(schema.FloorHour(r.From), schema.CeilHour(r.To))...)
-	return newStatement("estimate", composition{Chosen: len(s.Servers) > 0}, args)
+	return newStatement("estimate", composition{Chosen: s.chosen()}, args)
+}
+
+// fromStates tells whether a license's own states answer for all samples: not what needs each server by itself, and
+// percentiles of raw only where they need not be exact.
+func fromStates(r TimeseriesRequest, source schema.Resolution, metric string, w weight) bool {
+	switch known, _ := schema.FieldByName(metric); {
+	case isTotal(metric, r.GroupBy):
+		return r.Agg == Sum || r.Agg == Count
+	case isPercentile(r.Agg):
+		return known.Info().Sketch && (source != schema.Raw || w.sketch)
+	default:
+		return true
+	}
 }

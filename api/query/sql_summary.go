@@ -21,23 +21,37 @@ type summaryStatements struct {
 	now, servers, players statement
 	// exact and sketched answer the same percentiles; exact is there for raw ranges only.
 	exact, sketched statement
-	// restarts are added up.
-	restarts []statement
+	// figures takes the place of sketched, and of most of servers, for a whole license.
+	figures statement
+	// peak is the largest total before raw, for a whole license.
+	peak statement
+	// old are the restarts before raw; sure those after it that the hours tell, unsure those that only raw tells.
+	old, sure, unsure statement
 }
 
-func newSummaryStatements(s Scope, p summaryPlan, now time.Time) summaryStatements {
-	c := composition{Chosen: len(s.Servers) > 0, Mixed: p.source != schema.Raw}
+func newSummaryStatements(s Scope, p summaryPlan, cover coverage, now time.Time) summaryStatements {
+	c := composition{
+		Chosen: s.chosen(), Mixed: p.source != schema.Raw, Hours: p.source != schema.Raw, Recent: p.source != schema.Hourly, coverage: cover,
+	}
+	c.Archived, c.Expected = s.Book != nil && len(s.Book.Archived) > 0, s.Book != nil && len(s.Book.Expected) > 0
 	edges := p.edgeArguments(s, now)
 	measured := c
 	for _, f := range []schema.Field{schema.FPS, schema.FrameMS, schema.Entities, schema.MemoryMB, schema.CPUPercent} {
 		measured.Columns = append(measured.Columns, newColumn(int(f), f.String()))
 	}
 	statements := summaryStatements{
-		now:      newStatement("summary_now", c, append(s.arguments(), rawRange(now.Add(-currentWindow), now.Add(time.Millisecond))...)),
-		servers:  newStatement("summary_servers", measured, edges),
+		now:      newStatement("summary_now", c, append(append(s.arguments(), rawRange(now.Add(-currentWindow), now.Add(time.Millisecond))...), s.Book.known()...)),
+		servers:  newStatement("summary_servers", measured, append(edges, s.Book.arguments()...)),
 		players:  playersStatement(s, p, c),
 		sketched: newStatement("summary_sketches", c, edges),
-		restarts: restartStatements(s, p, c),
+	}
+	statements.restarts(s, p, c)
+	if cover.whole {
+		statements.figures = newStatement("license_figures", measured, append(p.wholeArguments(s), cover.arguments()...))
+		statements.servers = licenseServersStatement(s, p, c, now)
+		if p.source != schema.Raw {
+			statements.peak = newStatement("network_peak", c, p.wholeArguments(s))
+		}
 	}
 	if p.source == schema.Raw {
 		statements.exact = newStatement("summary_percentiles", c, append(s.arguments(), rawRange(p.From, p.To)...))
@@ -45,39 +59,67 @@ func newSummaryStatements(s Scope, p summaryPlan, now time.Time) summaryStatemen
 	return statements
 }
 
+// wholeArguments name the hours before the cut and the raw after it.
+func (p summaryPlan) wholeArguments(s Scope) []any {
+	args := append(s.arguments(), rawRange(p.cut, p.To)...)
+	return append(args, hourRange(p.From, p.cut)...)
+}
+
+func licenseServersStatement(s Scope, p summaryPlan, c composition, now time.Time) statement {
+	from := p.hourFrom
+	mask := ^uint64(0)
+	c.Head, c.Raw = p.From.Before(from) && from.Before(p.To) && p.From.Equal(p.From.Truncate(time.Minute)), p.source != schema.Hourly
+	if c.Head {
+		from, mask = schema.FloorHour(p.From), mask<<p.From.Minute()
+	}
+	args := append(s.arguments(), rawRange(p.From, p.To)...)
+	args = append(append(args, hourRange(from, p.hourTo)...), s.Book.arguments()...)
+	return newStatement("license_servers", c, append(args,
+		clickhouse.Named("head_to", p.hourFrom.Unix()), clickhouse.Named("head_mask", mask),
+		clickhouse.Named("head_ms", p.hourFrom.UnixMilli()), clickhouse.Named("tail_ms", p.hourTo.UnixMilli()), clickhouse.Named("end_minute", endMinute(p.To, now))))
+}
+
+// endMinute is the minute at which the range or now ends, rounded up.
+func endMinute(to, now time.Time) int64 {
+	if now.Before(to) {
+		to = now
+	}
+	return -floorDiv(-to.UnixMilli(), minute)
+}
+
 // edgeArguments name the whole hours of the range and the raw that is left at its edges.
 func (p summaryPlan) edgeArguments(s Scope, now time.Time) []any {
-	end := p.To
-	if now.Before(end) {
-		end = now
-	}
 	args := append(s.arguments(), rawRange(p.From, p.To)...)
 	args = append(args, hourRange(p.hourFrom, p.hourTo)...)
 	return append(args,
 		clickhouse.Named("head_to", p.hourFrom.UnixMilli()), clickhouse.Named("tail_from", p.hourTo.UnixMilli()),
-		clickhouse.Named("end_minute", -floorDiv(-end.UnixMilli(), time.Minute.Milliseconds())))
+		clickhouse.Named("end_minute", endMinute(p.To, now)))
 }
 
 func playersStatement(s Scope, p summaryPlan, c composition) statement {
 	c.Agg, c.Columns, c.Even, c.Minutes = Avg, []column{newColumn(0, schema.Players.String())}, true, true
 	args := append(s.arguments(), rawRange(p.cut, p.To)...)
 	args = append(args, hourRange(p.From, p.cut)...)
+	args = append(args, c.coverage.arguments()...)
 	args = append(args, clickhouse.Named("origin", int64(0)), clickhouse.Named("step", hourMillis))
 	return newStatement("summary_players", c, args)
 }
 
-func restartStatements(s Scope, p summaryPlan, c composition) (statements []statement) {
+func (st *summaryStatements) restarts(s Scope, p summaryPlan, c composition) {
 	if p.source != schema.Raw {
-		args := append(s.arguments(), hourRange(p.From.Add(-restartLookback), p.cut)...)
-		args = append(args, clickhouse.Named("counted_from", p.From.Unix()))
-		statements = append(statements, newStatement("restarts_hours", c, args))
+		st.old = newStatement("restarts_hours", c, restartArguments(s, p.From, p.cut))
 	}
 	if p.source != schema.Hourly {
 		since := schema.FloorHour(p.cut)
-		args := append(s.arguments(), rawRange(since.Add(-restartLookback), p.To)...)
-		args = append(args, hourRange(since.Add(-restartLookback), schema.CeilHour(p.To))...)
-		args = append(args, clickhouse.Named("counted_from", since.Unix()), clickhouse.Named("counted_from_ms", p.cut.UnixMilli()))
-		statements = append(statements, newStatement("restarts_raw", c, args))
+		args := append(restartArguments(s, since, p.To), rawRange(since.Add(-restartLookback), p.To)...)
+		args = append(args, clickhouse.Named("counted_from_ms", p.cut.UnixMilli()),
+			clickhouse.Named("whole_from", schema.CeilHour(p.cut).Unix()), clickhouse.Named("whole_to", schema.FloorHour(p.To).Unix()))
+		st.sure, st.unsure = newStatement("restarts_sure", c, args), newStatement("restarts_raw", c, args)
 	}
-	return statements
+}
+
+// restartArguments name the hours of [from, to) and those before them: the one before for most servers.
+func restartArguments(s Scope, from, to time.Time) []any {
+	args := append(s.arguments(), hourRange(from.Add(-restartLookback), schema.CeilHour(to))...)
+	return append(args, clickhouse.Named("counted_from", from.Unix()), clickhouse.Named("near_from", from.Add(-time.Hour).Unix()))
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func goldenFiles(t *testing.T) map[string][]statement {
 			if err != nil {
 				t.Fatalf("%s %s: %v", file, r.Agg, err)
 			}
-			for _, s := range seriesStatements(r, plan, sketch) {
+			for _, s := range seriesStatements(r, plan, weight{sketch: sketch}) {
 				s.name += fmt.Sprintf(" agg=%s group_by=%s step=%s", r.Agg, r.GroupBy, plan.step)
 				files[file] = append(files[file], s)
 			}
@@ -69,14 +70,58 @@ func goldenFiles(t *testing.T) map[string][]statement {
 	edge.Range, edge.Agg, edge.Metrics = last(day), P95, []string{"fps"}
 	add("buckets", true, edge)
 	for file, length := range map[string]time.Duration{"summary_raw": day, "summary_mixed": 30 * day} {
-		s := newSummaryStatements(chosen, planSummary(last(length), goldenNow, schema.DefaultRetention()), goldenNow)
-		files[file] = append([]statement{s.now, s.servers, s.players, s.sketched}, s.restarts...)
-		if s.exact.name != "" {
-			files[file] = append(files[file], s.exact)
-		}
+		s := newSummaryStatements(chosen, planSummary(last(length), goldenNow, schema.DefaultRetention()), coverage{}, goldenNow)
+		files[file] = withText(s.now, s.servers, s.players, s.sketched, s.exact, s.old, s.sure, s.unsure)
 	}
+	chosen.Selected, chosen.Book = true, &Book{Registered: []string{"by-hand"}, Archived: []string{"old"}, Expected: map[string]time.Duration{"eu-2": 5 * time.Minute}}
+	booked := newSummaryStatements(chosen, planSummary(last(day), goldenNow, schema.DefaultRetention()), coverage{}, goldenNow)
+	whole := Scope{License: goldenLicense, Book: chosen.Book}
+	wide := newSummaryStatements(whole, planSummary(last(day), goldenNow, schema.DefaultRetention()), coverage{whole: true}, goldenNow)
+	files["summary_book"] = []statement{booked.now, booked.servers, wide.servers}
+	chosen.Selected, chosen.Book = false, nil
+	logged, peak := planIngest(last(7 * day)).statements(goldenLicense)
+	files["ingest"] = []statement{logged, peak}
+	goldenLicenses(t, files)
 	files["estimate"] = []statement{estimateStatement(chosen, last(day))}
 	return files
+}
+
+func withText(statements ...statement) []statement {
+	return slices.DeleteFunc(statements, func(s statement) bool { return s.text == "" })
+}
+
+// goldenLicenses are the statements that read a license's own rollups, around gaps and without any.
+func goldenLicenses(t *testing.T, files map[string][]statement) {
+	t.Helper()
+	all := Scope{License: goldenLicense}
+	hour := utc(2026, 3, 10, 8, 0, 0).UnixMilli()
+	some := stale{minutelyHours: []int64{hour}, hourlyHours: []int64{hour - 20*24*hourMillis}, totalMinutes: []int64{hour + 90*minute}, totalHours: []int64{hour - 9*24*hourMillis}}
+	for file, length := range map[string]time.Duration{"license_raw": day, "license_mixed": 30 * day} {
+		from := goldenNow.Add(-length).Truncate(time.Minute)
+		for _, agg := range []Agg{Avg, Sum, Min, Last, P95, Count} {
+			r := TimeseriesRequest{Scope: all, Agg: agg, Range: Range{from, goldenNow}, Metrics: []string{"players", "fps", "metrics.ping/p95"}}
+			if isPercentile(agg) && file == "license_mixed" {
+				r.Metrics = []string{"fps"}
+			}
+			plan, err := planTimeseries(r, goldenNow, schema.DefaultRetention(), DefaultConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := some
+			if agg == Sum {
+				found = stale{}
+			}
+			w := weight{sketch: true, cover: newCoverage(plan.spans(goldenNow, 7*day), found)}
+			for _, s := range seriesStatements(r, plan, w) {
+				s.name += fmt.Sprintf(" agg=%s step=%s", agg, plan.step)
+				files[file] = append(files[file], s)
+			}
+		}
+		plan := planSummary(Range{from, goldenNow}, goldenNow, schema.DefaultRetention())
+		spans := plan.spans(goldenNow, 7*day)
+		s := newSummaryStatements(all, plan, newCoverage(spans, some), goldenNow)
+		files[file] = append(files[file], withText(coverageStatement(all, spans), s.servers, s.figures, s.players, s.peak)...)
+	}
 }
 
 // Every text that is sent to ClickHouse stands in testdata: go test -run Golden -update renews them.

@@ -2,6 +2,8 @@ package query
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
@@ -21,21 +23,23 @@ func (e *Engine) Summary(ctx context.Context, r SummaryRequest) (*Summary, error
 	}
 	now := e.now()
 	plan := planSummary(r.Range.whole(), now, retention)
-	statements := newSummaryStatements(r.Scope, plan, now)
+	cover, err := e.cover(ctx, r.Scope, plan.spans(now, retention.Raw))
+	if err != nil {
+		return nil, err
+	}
+	statements := newSummaryStatements(r.Scope, plan, cover, now)
 	var figures summaryFigures
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(e.cfg.Concurrency)
 	group.Go(func() error { return e.run.players(ctx, statements.players, &figures) })
-	group.Go(func() error {
-		if err := e.run.servers(ctx, statements.servers, &figures); err != nil {
-			return err
-		}
-		if plan.source == schema.Raw && figures.samples <= e.cfg.ExactPercentileSamples {
-			return e.run.percentiles(ctx, statements.exact, &figures)
-		}
-		return e.run.percentiles(ctx, statements.sketched, &figures)
-	})
-	group.Go(func() error { return e.run.restarts(ctx, statements.restarts, &figures) })
+	group.Go(func() error { return e.measured(ctx, plan, cover, statements, &figures) })
+	if cover.whole {
+		group.Go(func() error { return e.run.reported(ctx, statements.servers, &figures) })
+	}
+	if statements.peak.text != "" {
+		group.Go(func() error { return e.run.peak(ctx, statements.peak, &figures) })
+	}
+	group.Go(func() error { return e.run.restarts(ctx, statements, &figures) })
 	group.Go(func() error { return e.run.present(ctx, statements.now, &figures) })
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -43,8 +47,32 @@ func (e *Engine) Summary(ctx context.Context, r SummaryRequest) (*Summary, error
 	return figures.summary(plan), nil
 }
 
+// measured asks for what is taken over all samples; percentiles of raw are exact while the samples are few enough.
+func (e *Engine) measured(ctx context.Context, plan summaryPlan, cover coverage, s summaryStatements, f *summaryFigures) error {
+	ask, sketched := e.run.servers, s.sketched
+	from := s.servers
+	if cover.whole {
+		ask, from, sketched = e.run.whole, s.figures, statement{}
+	}
+	if err := ask(ctx, from, f); err != nil {
+		return err
+	}
+	if plan.source == schema.Raw && f.samples <= e.cfg.ExactPercentileSamples {
+		return e.run.percentiles(ctx, s.exact, f)
+	}
+	if sketched.text == "" {
+		return nil
+	}
+	return e.run.percentiles(ctx, sketched, f)
+}
+
+// spans are the parts of the answer.
+func (p summaryPlan) spans(now time.Time, kept time.Duration) spans {
+	return spans{hourFrom: p.From, cut: p.cut, to: p.To, checkFrom: now.Add(-kept - day)}
+}
+
 func (r SummaryRequest) check(retention schema.Retention) error {
-	_, faults := ParseServers(r.Servers)
+	faults := r.Scope.check()
 	if fault := r.Range.check(longest(retention)); fault != nil {
 		faults = append(faults, *fault)
 	}
@@ -65,6 +93,10 @@ type summaryFigures struct {
 
 	playersAvg, playersPeak *float64
 	playersPeakAt           int64
+	// hoursPeak is the peak before raw; it is known when none of the hours is missing.
+	hoursPeak   *float64
+	hoursPeakAt int64
+	hoursPeakOf bool
 
 	fps, frame []float64
 	restarted  uint64
@@ -81,6 +113,22 @@ func (r runner) servers(ctx context.Context, s statement, f *summaryFigures) err
 	})
 }
 
+// whole fills in what is taken over all samples of a license.
+func (r runner) whole(ctx context.Context, s statement, f *summaryFigures) error {
+	var frameMax *float64
+	return r.query(ctx, s, func(rows driver.Rows) error {
+		return rows.Scan(&f.samples, &f.fpsAvg, &f.fpsMin, &f.frameAvg, &frameMax, &f.entitiesAvg, &f.entitiesMax,
+			&f.memoryAvg, &f.memoryMax, &f.cpuAvg, &f.cpuMax, &f.fps, &f.frame)
+	})
+}
+
+// reported fills in what is asked of each server of a license.
+func (r runner) reported(ctx context.Context, s statement, f *summaryFigures) error {
+	return r.query(ctx, s, func(rows driver.Rows) error {
+		return rows.Scan(&f.reporting, &f.capacity, &f.slotsReported, &f.slotsExpected, &f.startsMeasured)
+	})
+}
+
 func (r runner) players(ctx context.Context, s statement, f *summaryFigures) error {
 	return r.query(ctx, s, func(rows driver.Rows) error { return rows.Scan(&f.playersAvg, &f.playersPeak, &f.playersPeakAt) })
 }
@@ -89,22 +137,53 @@ func (r runner) percentiles(ctx context.Context, s statement, f *summaryFigures)
 	return r.query(ctx, s, func(rows driver.Rows) error { return rows.Scan(&f.fps, &f.frame) })
 }
 
-func (r runner) restarts(ctx context.Context, statements []statement, f *summaryFigures) error {
-	for _, s := range statements {
-		err := r.query(ctx, s, func(rows driver.Rows) error {
-			var restarted int64
-			err := rows.Scan(&restarted)
-			f.restarted += uint64(restarted)
-			return err
-		})
-		if err != nil {
-			return err
+// restarts adds up those of the parts; raw is looked at only where the hours are not sure.
+func (r runner) restarts(ctx context.Context, s summaryStatements, f *summaryFigures) error {
+	var unsure uint64
+	add := func(st statement, more ...any) error {
+		if st.text == "" {
+			return nil
 		}
+		var restarted int64
+		err := r.query(ctx, st, func(rows driver.Rows) error { return rows.Scan(append([]any{&restarted}, more...)...) })
+		f.restarted += uint64(restarted)
+		return err
 	}
-	return nil
+	if err := errors.Join(add(s.old), add(s.sure, &unsure)); err != nil || unsure == 0 {
+		return err
+	}
+	return add(s.unsure)
 }
 
-// summary is the published answer. What no sample of the range measured is nil; peaks need raw for the whole range.
+// peak fills in the largest total of the hours before raw.
+func (r runner) peak(ctx context.Context, s statement, f *summaryFigures) error {
+	return r.query(ctx, s, func(rows driver.Rows) error {
+		var missing uint64
+		err := rows.Scan(&f.hoursPeak, &f.hoursPeakAt, &missing)
+		f.hoursPeakOf = missing == 0
+		return err
+	})
+}
+
+// highest is the peak of the whole range and its minute: the earlier one of two that are equal; nil when a part is not
+// known, as for chosen servers before raw.
+func (f *summaryFigures) highest(source schema.Resolution) (peak *float64, at *time.Time) {
+	peak, millis := f.playersPeak, f.playersPeakAt
+	if source != schema.Raw {
+		if !f.hoursPeakOf {
+			return nil, nil
+		}
+		if old := number(f.hoursPeak); old != nil && (peak == nil || *old >= *peak) {
+			peak, millis = old, f.hoursPeakAt
+		}
+	}
+	if peak = number(peak); peak == nil {
+		return nil, nil
+	}
+	return peak, timeOf(millis)
+}
+
+// summary is the published answer. What no sample of the range measured is nil.
 func (f *summaryFigures) summary(p summaryPlan) *Summary {
 	s := &Summary{
 		From: p.From.UTC(), To: p.To.UTC(), Source: p.source, Samples: f.samples,
@@ -117,9 +196,7 @@ func (f *summaryFigures) summary(p summaryPlan) *Summary {
 		CPUPercent: SummaryAvgMax{Avg: number(f.cpuAvg), Max: number(f.cpuMax)},
 	}
 	s.Servers.Silent = s.Servers.Total - s.Servers.Reporting
-	if p.source == schema.Raw && f.playersPeak != nil {
-		s.Players.Peak, s.Players.PeakAt = number(f.playersPeak), timeOf(f.playersPeakAt)
-	}
+	s.Players.Peak, s.Players.PeakAt = f.highest(p.source)
 	if f.startsMeasured > 0 {
 		s.Restarts = &f.restarted
 	}

@@ -17,8 +17,12 @@ type Range struct {
 // Scope says whose data is asked for. The license comes from the token, never from the request.
 type Scope struct {
 	License uuid.UUID
-	// Servers are the chosen servers; empty means all of the license.
+	// Servers are the chosen servers; empty means all of the license, unless Selected.
 	Servers []string
+	// Selected says that Servers were found by what is written of them: up to MaxSelected, and maybe none.
+	Selected bool
+	// Book is what a summary must know of what is written about servers; nil where nothing is.
+	Book *Book
 }
 
 // SummaryRequest asks for the figures of one range.
@@ -39,6 +43,8 @@ type TimeseriesRequest struct {
 	MaxPoints int
 	GroupBy   GroupBy
 	Fill      Fill
+	// Groups are the series to answer with where GroupBy is a tag or groups; they lie within Scope.
+	Groups []Group
 	// TZ moves bucket edges only.
 	TZ *time.Location
 }
@@ -67,6 +73,8 @@ type GroupBy string
 const (
 	GroupNone   GroupBy = ""
 	GroupServer GroupBy = "server"
+	// GroupGroups makes a series of each group of servers; "tag:<key>" one of each value of a tag.
+	GroupGroups GroupBy = "group"
 )
 
 // Fill says what stands in a bucket without data.
@@ -152,9 +160,12 @@ type Timeseries struct {
 
 // Series is one line of a chart.
 type Series struct {
-	Metric   string     `json:"metric"`
-	Agg      Agg        `json:"agg"`
-	Unit     string     `json:"unit"`
-	ServerID *string    `json:"server_id"`
-	Values   []*float64 `json:"values"`
+	Metric   string  `json:"metric"`
+	Agg      Agg     `json:"agg"`
+	Unit     string  `json:"unit"`
+	ServerID *string `json:"server_id"`
+	// Tag is the tag's value and Group the group's name where series are split so.
+	Tag    *string    `json:"tag,omitempty"`
+	Group  *string    `json:"group,omitempty"`
+	Values []*float64 `json:"values"`
 }

@@ -24,7 +24,24 @@ FROM
     {{- end }}
 )
 GROUP BY bucket
-{{- define "hour_weights" }}    SELECT
+{{- define "hour_weights" }}
+    {{- if .Whole }}    SELECT
+        {{ .Bucket .HourMillis }} AS bucket
+        {{- range .Columns }},
+        {{ .Name }}_weighted AS weighted{{ .Index }}, toUInt64({{ .Name }}_minutes) AS minutes{{ .Index }}
+        {{- end }}
+    FROM corrosion.license_hourly_totals
+    WHERE {{ template "hour_range" . }}
+        {{- if .Any "total_hours" }} AND NOT {{ .Within "total_hours" "hour" }}{{ end }}
+    ORDER BY hour, built_at DESC
+    LIMIT 1 BY hour
+        {{- if .Any "total_hours" }}
+    UNION ALL
+{{ template "server_weights" . }}
+        {{- end }}
+    {{- else }}{{ template "server_weights" . }}{{ end }}
+{{- end }}
+{{- define "server_weights" }}    SELECT
         {{ .Bucket .HourMillis }} AS bucket
         {{- range .Columns }},
         sum(mean{{ .Index }} * bitCount(mask{{ .Index }})) AS weighted{{ .Index }}, toUInt64(bitCount(groupBitOr(mask{{ .Index }}))) AS minutes{{ .Index }}
@@ -39,7 +56,7 @@ GROUP BY bucket
             if(sum({{ .Name }}_count) = 0, 0, groupBitOr(minutes)) AS mask{{ .Index }}
             {{- end }}
         FROM corrosion.samples_hourly
-        WHERE {{ template "hour_range" . }}
+        WHERE {{ template "hour_range" . }}{{ if .Any "total_hours" }} AND {{ .Within "total_hours" "hour" }}{{ end }}
         GROUP BY server_id, hour
     )
     GROUP BY hour

@@ -9,7 +9,7 @@ SELECT
     {{- else if eq $.Agg "min" }}min({{ .Value }})
     {{- else if eq $.Agg "max" }}max({{ .Value }})
     {{- else if eq $.Agg "last" }}argMax({{ .Value }}, {{ template "place" }})
-    {{- else if $.Sketch }}quantileBFloat16({{ $.Level }})({{ .Value }})
+    {{- else if $.Sketched }}quantileBFloat16({{ $.Level }})({{ .Value }})
     {{- else }}quantileExactInclusive({{ $.Level }})({{ .Value }}){{ end }}, 'Nullable(Float64)') AS v{{ .Index }}
     {{- end }}
 FROM corrosion.samples

@@ -13,7 +13,24 @@ FROM
 {{ template "minute_totals" . }}
 )
 GROUP BY bucket
-{{- define "minute_totals" }}    SELECT
+{{- define "minute_totals" }}
+    {{- if .Whole }}    SELECT
+        toInt64(toUnixTimestamp(minute)) * 1000 AS slot
+        {{- range .Columns }},
+        {{ .Name }} AS total{{ .Index }}
+        {{- end }}
+    FROM corrosion.license_minutely_totals
+    WHERE license_id = {license:UUID} AND minute >= toDateTime({body_from:UInt32}, 'UTC') AND minute < toDateTime({body_to:UInt32}, 'UTC')
+        {{- if .Any "totals" }} AND NOT {{ .Within "totals" "minute" }}{{ end }}
+    ORDER BY minute, built_at DESC
+    LIMIT 1 BY minute
+        {{- if .Any "totals" }}
+    UNION ALL
+{{ template "server_totals" . }}
+        {{- end }}
+    {{- else }}{{ template "server_totals" . }}{{ end }}
+{{- end }}
+{{- define "server_totals" }}    SELECT
         slot
         {{- range .Columns }},
         sum(mean{{ .Index }}) AS total{{ .Index }}
@@ -27,7 +44,7 @@ GROUP BY bucket
             avg({{ .Value }}) AS mean{{ .Index }}
             {{- end }}
         FROM corrosion.samples
-        WHERE {{ template "raw_range" . }}
+        WHERE {{ template "raw_range" . }}{{ if .Any "totals" }} AND {{ .Within "totals" "ts" }}{{ end }}
         GROUP BY server, slot
     )
     GROUP BY slot

@@ -12,6 +12,11 @@ SELECT
     ) AS current,
     toUInt64(ifNull((
         SELECT uniqExact(server_id)
-        FROM corrosion.samples_hourly
-        WHERE license_id = {license:UUID}{{ if .Chosen }} AND server_id IN {servers:Array(String)}{{ end }}
+        FROM
+        (
+            SELECT server_id FROM corrosion.server_seen WHERE license_id = {license:UUID}
+            UNION ALL
+            SELECT arrayJoin({registered:Array(String)})
+        )
+        WHERE server_id NOT IN {archived:Array(String)}{{ if .Chosen }} AND server_id IN {servers:Array(String)}{{ end }}
     ), 0)) AS total

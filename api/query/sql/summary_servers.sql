@@ -1,7 +1,8 @@
 {{- /* What each server's hours keep exactly, with raw for the hours that the range cuts. A server whose reporting minutes
-are mostly more than one apart is judged by the median gap: its slots are the span over the gap. */ -}}
+are mostly more than one apart is judged by the median gap, and one whose interval is written down by that: its slots are the
+span over the gap. */ -}}
 SELECT
-    count() AS reporting,
+    {{ if .Archived }}countIf(server_id NOT IN {archived:Array(String)}){{ else }}count(){{ end }} AS reporting,
     sum(server_samples) AS samples,
     CAST(sum(server_capacity), 'Nullable(Float64)') AS capacity,
     CAST(if(sum(fps_counts) = 0, NULL, sum(fps_sums) / sum(fps_counts)), 'Nullable(Float64)') AS fps_avg,
@@ -36,9 +37,9 @@ FROM
             sum(bitCount(mask)) AS reported,
             hours[1].1 + bitPositionsToArray(hours[1].2)[1] AS first_minute,
             hours[-1].1 + bitPositionsToArray(hours[-1].2)[-1] AS last_minute,
-            if(reported < 2 OR 3 * (reported - 1) > 2 * (last_minute - first_minute), 1,
+            {{ if .Expected }}transform(toString(server_id), {paced:Array(String)}, arrayMap(s -> s / 60, {paces:Array(UInt32)}), toFloat64({{ end }}if(reported < 2 OR 3 * (reported - 1) > 2 * (last_minute - first_minute), 1,
                 arrayReduce('quantileExactInclusive(0.5)', arrayPopFront(arrayDifference(
-                    arrayFlatten(arrayMap(h -> arrayMap(minute -> h.1 + minute, bitPositionsToArray(h.2)), hours)))))) AS gap
+                    arrayFlatten(arrayMap(h -> arrayMap(minute -> h.1 + minute, bitPositionsToArray(h.2)), hours)))))){{ if .Expected }})){{ end }} AS gap
         FROM
         (
             SELECT

@@ -1,0 +1,11 @@
+SELECT toDate(hour, 'UTC') AS day, uniqExact(server_id, hour) AS rows
+FROM corrosion.samples_hourly
+WHERE license_id = {license:UUID}
+  AND hour >= {from:DateTime('UTC')}
+  AND hour < {to:DateTime('UTC')}
+{{- if .Servers}}
+  AND server_id IN {servers:Array(String)}
+{{- end}}
+GROUP BY day
+ORDER BY day
+FORMAT TabSeparated

@@ -1,0 +1,5 @@
+SELECT toDate(ts, 'UTC') AS day, count() AS rows
+{{template "chosen" .}}
+GROUP BY day
+ORDER BY day
+FORMAT TabSeparated

@@ -1,0 +1,32 @@
+SELECT
+    ts,
+    server_id,
+    n,
+    replaceRegexpOne(boot, '^[=+\\-@\\t\\r\\n]', '''\\0') AS boot,
+    players,
+    max_players,
+    queued,
+    joining,
+    sleepers,
+    fps,
+    frame_ms,
+    entities,
+    memory_mb,
+    cpu_percent,
+    net_in,
+    net_out,
+    uptime_s,
+    replaceRegexpOne(map, '^[=+\\-@\\t\\r\\n]', '''\\0') AS map,
+    replaceRegexpOne(version, '^[=+\\-@\\t\\r\\n]', '''\\0') AS version,
+    toJSONString(metrics) AS metrics
+FROM corrosion.samples
+WHERE license_id = {license:UUID}
+  AND ts >= {from:DateTime64(3, 'UTC')}
+  AND ts < {to:DateTime64(3, 'UTC')}
+  AND stored_at < {stored_before:DateTime64(1, 'UTC')}
+ORDER BY server_id, ts, seq, idx
+FORMAT CSVWithNames
+-- from = 1795342530.250
+-- license = 11111111-1111-4111-8111-111111111111
+-- stored_before = 1795392000.300
+-- to = 1795392000.001
