@@ -16,7 +16,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay ./ingest
 
-.PHONY: help run test bench chaos bench-ingest bench-fresh bench-growth lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live lint generate build clean engines web test-go test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -51,13 +51,15 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEBSRC)
 
 test: lint test-go test-web test-e2e ## vet, lint, unit, integration on real servers, and a real browser
 
-lint: web ## go vet, golangci-lint, formatting, the dashboard's linters
+lint: web ## go vet, golangci-lint, formatting, generated queries are current, the dashboard's linters
 	@go vet ./...
+	@cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc diff
 	@CGO_ENABLED=0 $(TOOL) golangci-lint run ./...
 	@cd $(WEB) && npm run --silent lint
 
 test-go: web engines ## Go tests on real ClickHouse, PostgreSQL and NATS
 	go test -count=1 -timeout 15m $(PURE)
+	go test -count=1 -timeout 15m -run TestIngestMemoryIsBounded ./cmd/corrosion
 	go test $(RACE) -count=1 -timeout 15m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 test-web: web ## the dashboard's unit tests
@@ -93,12 +95,25 @@ bench-ingest: engines ## drain backlogs, against pulling and inserting alone, in
 bench-fresh: engines ## time from publish to visible at 10k, 50k and 100k samples/s
 	go test ./ingest -count=1 -run '^TestBenchFresh$$' -v -timeout 60m -args -bench.fresh $(ARGS)
 
+bench-storm: engines ## freshness of the others while one license sends ten times its quota with 100,000 metric names
+	go test ./ingest -count=1 -run '^TestBenchStorm$$' -v -timeout 60m -args -bench.storm $(ARGS)
+
 bench-growth: engines ## drain into a table of 100 million rows, against an empty one
 	go test ./ingest -count=1 -run '^TestBenchGrowth$$' -v -timeout 90m -args -bench.growth $(ARGS)
 
-generate: engines ## make generated code anew: Postgres queries by sqlc, docs/openapi.json
+bench-query: engines ## summaries and timeseries of 1,000 servers, and of a tenth, by 1, 4 and 16 clients
+	go test ./api/query -count=1 -run '^TestBenchQuery$$' -v -timeout 120m -args -bench.query $(ARGS)
+
+bench-export: engines ## exports of 1 and 20 million rows against the engine's own, with the memory of both
+	go test ./api -count=1 -run '^TestBenchExport$$' -v -timeout 90m -args -bench.export $(ARGS)
+
+bench-live: engines ## 500 live streams of 1,000 servers at 10 s and at 1 s: CPU and memory of the API on one core, and latency
+	go test ./api -count=1 -run '^TestBenchLive$$' -v -timeout 30m -args -bench.live $(ARGS)
+
+generate: engines ## make generated files anew: Postgres queries by sqlc, docs/openapi.json, docs/cookbook.md
 	cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc generate
 	go test -count=1 -run 'TestContractOpenAPI' ./cmd/corrosion -args -update
+	go test -count=1 -run 'TestDocsAreCurrent' ./schema/cookbook -args -update
 
 clean: ## remove what was built and fetched; data/ stays
 	rm -rf bin $(ENGINES)/node_modules $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html

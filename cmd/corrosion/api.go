@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,9 +13,13 @@ import (
 	"corrosion/api/account"
 	"corrosion/api/auth"
 	"corrosion/api/encode"
+	"corrosion/api/events"
+	"corrosion/api/exportjob"
 	"corrosion/api/query"
+	"corrosion/api/registry"
 	"corrosion/dashboards"
 	"corrosion/deploy/local"
+	"corrosion/schema"
 )
 
 type apiCommand struct {
@@ -22,6 +27,10 @@ type apiCommand struct {
 	logging
 	jwtKeys
 	listening
+	exportFlags
+	natsLogins
+	quotaFlags
+	accountFlags
 	Demo bool `help:"Let the demo network be read without signing in."`
 }
 
@@ -30,14 +39,38 @@ type listening struct {
 	Listen string `env:"CORROSION_LISTEN" default:"127.0.0.1:8080" help:"Address of the API and the dashboard."`
 }
 
+// exportFlags are the settings of export jobs.
+type exportFlags struct {
+	ExportDir             string `env:"CORROSION_EXPORT_DIR" help:"Files of export jobs; unset = exports in the data directory. API processes that share it serve each other's files."`
+	ExportMaxBytes        int64  `env:"CORROSION_EXPORT_MAX_BYTES" default:"53687091200" help:"Bytes that files of export jobs take at most."`
+	ExportLicenseMaxBytes int64  `env:"CORROSION_EXPORT_LICENSE_MAX_BYTES" default:"10737418240" help:"Bytes that those of one license take at most."`
+}
+
+func (f exportFlags) config(data string) exportjob.Config {
+	dir := f.ExportDir
+	if dir == "" {
+		dir = filepath.Join(data, "exports")
+	}
+	config := exportjob.DefaultConfig(dir)
+	config.MaxBytes, config.MaxLicenseBytes = f.ExportMaxBytes, f.ExportLicenseMaxBytes
+	return config
+}
+
 // Run serves the API until the first signal.
 func (c *apiCommand) Run(e *env) (err error) {
-	if err := c.require(&c.ClickHouseURL, &c.PostgresURL); err != nil {
+	needs := []*string{&c.ClickHouseURL, &c.PostgresURL}
+	if c.NATSCalloutKeyFile != "" {
+		needs = append(needs, &c.NATSURL)
+	}
+	if err := c.require(needs...); err != nil {
 		return err
 	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
 	if err := r.openPostgres(e.ctx); err != nil {
+		return err
+	}
+	if err := r.admitNATS(c.natsLogins, nil, nil); err != nil {
 		return err
 	}
 	if err := r.openClickHouse(e.ctx); err != nil {
@@ -46,7 +79,7 @@ func (c *apiCommand) Run(e *env) (err error) {
 	if r.ClickHouseHTTPURL == "" {
 		r.ClickHouseHTTPURL = local.HTTPFromNative(r.ClickHouseURL)
 	}
-	url, err := r.startAPI(c.path(c.Data), c.listening, c.Demo)
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.exportFlags.config(c.Data), c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}
@@ -55,23 +88,50 @@ func (c *apiCommand) Run(e *env) (err error) {
 	return nil
 }
 
+// apiSettings is what startAPI needs to know.
+type apiSettings struct {
+	keyFile string
+	listening
+	accountFlags
+	files  exportjob.Config
+	quotas schema.Quotas
+	demo   bool
+}
+
 // startAPI listens and serves until close; it returns the URL.
-func (r *roles) startAPI(keyFile string, l listening, demo bool) (string, error) {
-	keys, err := auth.LoadOrCreateKeys(keyFile)
+func (r *roles) startAPI(s apiSettings) (string, error) {
+	keys, err := auth.LoadOrCreateKeys(s.keyFile)
 	if err != nil {
 		return "", err
 	}
-	files := encode.DefaultConfig()
-	files.URL = r.ClickHouseHTTPURL
-	exporter, err := encode.New(files)
+	exports := encode.DefaultConfig()
+	exports.URL = r.ClickHouseHTTPURL
+	exporter, err := encode.New(exports)
 	if err != nil {
 		return "", err
 	}
 	r.onClose("exporter", func(context.Context) error { exporter.Close(); return nil })
+	jobs, err := exportjob.New(s.files, exportjob.Deps{Pool: r.pool, Exporter: exporter, Cursor: api.ExportJobCursor(keys), Logger: r.log})
+	if err != nil {
+		return "", err
+	}
+	jobs.Start()
+	r.onClose("export jobs", func(context.Context) error { jobs.Close(); return nil })
+	accounts, err := r.startAccounts(keys, s.accountFlags, s.listening)
+	if err != nil {
+		return "", err
+	}
+	written := registry.New(r.pool, r.clickhouse, time.Now)
+	hub, err := r.startLive(written)
+	if err != nil {
+		return "", err
+	}
 	config := api.DefaultConfig()
-	config.Listen = l.Listen
+	config.Listen, config.PublicURL = s.Listen, s.PublicURL
 	deps := api.Deps{
-		Queries: query.New(r.clickhouse, query.DefaultConfig(), time.Now), Exporter: exporter, Keys: keys, Licenses: r.book,
+		Queries: query.New(r.clickhouse, query.DefaultConfig(), time.Now), Live: hub,
+		Registry: written, Events: events.New(r.pool, r.clickhouse, time.Now),
+		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: accounts, ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
 		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
 	}
 	if pages, built := dashboards.Web(); built {
@@ -79,7 +139,7 @@ func (r *roles) startAPI(keyFile string, l listening, demo bool) (string, error)
 	} else {
 		r.log.Warn("the dashboard was not built into this binary: run `make build`")
 	}
-	if demo {
+	if s.demo {
 		license := uuid.MustParse(account.DemoLicense)
 		deps.Demo = &license
 	}
@@ -107,6 +167,15 @@ func (r *roles) readiness() []api.Readiness {
 				reasons = append(reasons, errors.New(reason))
 			}
 			return "ingest", errors.Join(reasons...)
+		})
+	}
+	if r.aggregator != nil {
+		checks = append(checks, func(context.Context) (string, error) {
+			var reasons []error
+			for _, reason := range r.aggregator.Health().Reasons {
+				reasons = append(reasons, errors.New(reason))
+			}
+			return "aggregator", errors.Join(reasons...)
 		})
 	}
 	return checks

@@ -32,8 +32,11 @@ func TestContractOpenAPI(t *testing.T) {
 	if !strings.HasPrefix(document.OpenAPI, "3.1") {
 		t.Errorf("OpenAPI %s, want 3.1", document.OpenAPI)
 	}
-	for _, path := range []string{"/api/analytics/summary", "/api/analytics/timeseries", "/api/analytics/export",
-		"/api/public/demo/summary", "/api/public/demo/timeseries", "/livez", "/readyz", "/metrics"} {
+	for _, path := range []string{"/api/analytics/summary", "/api/analytics/timeseries", "/api/analytics/export", "/api/analytics/retention",
+		"/api/analytics/servers", "/api/analytics/events", "/api/analytics/events/{id}",
+		"/api/analytics/exports", "/api/analytics/exports/{id}", "/api/analytics/exports/{id}/files/{n}",
+		"/api/auth/register", "/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/auth/me", "/api/auth/totp",
+		"/api/analytics/live", "/api/public/demo/live", "/api/public/demo/summary", "/api/public/demo/timeseries", "/livez", "/readyz", "/metrics"} {
 		if document.Paths[path] == nil {
 			t.Errorf("%s is missing; there are %v", path, slices.Sorted(maps.Keys(document.Paths)))
 		}
@@ -70,6 +73,8 @@ func TestContractSQL(t *testing.T) {
 		"hourly": "license_id,server_id,hour,samples,players_avg,players_min,players_max,fps_avg,fps_min,fps_p05,fps_p50," +
 			"frame_ms_avg,frame_ms_p95,frame_ms_p99,entities_avg,entities_max,memory_mb_avg,memory_mb_max,cpu_percent_avg," +
 			"cpu_percent_max,net_in_avg,net_out_avg,uptime_s_max,restarts",
+		"network_hourly": "license_id,hour,peak_players,peak_at,avg_players,servers_reporting,samples",
+		"events":         "license_id,event_id,server_id,ts,kind,title,text,data,source,received_at",
 		"metrics_hourly": "license_id,metric,server_id,hour,count,sum,min,max,last,minutes",
 	} {
 		got := p.sql("SELECT arrayStringConcat(groupArray(name), ',') FROM (SELECT name FROM system.columns WHERE database = 'corrosion' AND table = '" + table + "' ORDER BY position)")
@@ -106,12 +111,22 @@ func TestContractCommands(t *testing.T) {
 			}
 		}
 	}
-	f("", "serve", "ingest", "api", "migrate", "license create", "token", "simulate", "replay", "sql", "doctor", "dead list", "dead show", "dead replay", "dead purge")
+	f("", "serve", "ingest", "api", "aggregate", "jobs list", "jobs run", "migrate", "license create", "admin create", "admin reset-link", "keys list", "keys rotate", "token", "simulate", "replay", "sql", "doctor", "dead list", "dead show", "dead replay", "dead purge")
 	f("serve", "--demo", "--listen", "127.0.0.1:8080", "--data", "./data", "$CORROSION_LISTEN", "$CORROSION_DATA",
-		"$CORROSION_NATS_URL", "$CORROSION_CLICKHOUSE_URL", "$CORROSION_POSTGRES_URL", "$CORROSION_JWT_KEY_FILE")
+		"$CORROSION_NATS_URL", "$CORROSION_CLICKHOUSE_URL", "$CORROSION_POSTGRES_URL", "$CORROSION_JWT_KEY_FILE", "$CORROSION_SMTP_URL", "$CORROSION_PUBLIC_URL", "$CORROSION_REGISTRATION")
 	f("license create", "--name", "--email")
+	f("license nats-rotate", "--license", "--overlap")
+	f("agent-user create", "--license", "--server-id")
+	f("agent-user revoke", "--license", "--server-id")
+	f("nats config", "--env", "--server", "--nats-callout-key-file")
+	f("license sql-access", "--license", "--revoke", "--rotate")
+	f("retention set", "--raw", "--hourly", "--yes")
+	f("migrate", "--retention-raw", "--retention-hourly", "$CORROSION_RETENTION_RAW_DAYS")
+	f("admin create", "--email")
 	f("token", "--license", "--role", "--ttl", "1h")
 	f("simulate", "--license", "--servers", "--interval", "--rate", "--duration")
 	f("replay", "--license", "--align", "--rate", "--time-column", "--server-column", "--map", "--long", "--from", "--to")
-	f("sql", "--format")
+	f("sql", "--format", "--param", "--list", "--show")
+	f("jobs run", "--from", "--to")
+	f("jobs list", "--limit")
 }

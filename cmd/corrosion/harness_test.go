@@ -126,7 +126,7 @@ func (p *platform) try(args ...string) (code int, stdout, stderr string) {
 	e := &env{ctx: context.Background(), stdin: strings.NewReader(""), stdout: &out, stderr: &errs, hurry: make(chan struct{})}
 	command := 1
 	switch args[0] {
-	case "license", "admin", "dead":
+	case "license", "admin", "dead", "agent-user", "nats", "jobs", "retention", "keys":
 		command = 2
 	}
 	args = append(args[:command:command], append([]string{"--data", p.data}, args[command:]...)...)

@@ -18,6 +18,7 @@ func allowedImports() []struct{ from, to string } {
 		{"corrosion/ingest", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/ingest"},
 		{"corrosion/aggregator", "corrosion/schema"},
+		{"corrosion/aggregator", "corrosion/aggregator"},
 		{"corrosion/api", "corrosion/schema"},
 		{"corrosion/api", "corrosion/api"},
 		{"corrosion/cmd/corrosion", "corrosion"},

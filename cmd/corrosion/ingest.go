@@ -8,12 +8,16 @@ import (
 type ingestCommand struct {
 	services
 	logging
+	memory
 	ingestFlags
 }
 
 // Run ingests until the first signal; what is in hand then is stored first.
 func (c *ingestCommand) Run(e *env) (err error) {
 	if err := c.require(&c.NATSURL, &c.ClickHouseURL, &c.PostgresURL); err != nil {
+		return err
+	}
+	if err := c.apply(); err != nil {
 		return err
 	}
 	r := newRoles(c.services, c.logger(e))

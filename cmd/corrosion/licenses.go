@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"corrosion/api/account"
-	"corrosion/deploy/local"
+	"corrosion/ingest"
 	"corrosion/schema"
 	"corrosion/schema/pg"
 )
@@ -19,10 +16,29 @@ import (
 // licenseBook looks licenses up in Postgres for the roles that must know them.
 type licenseBook struct{ queries *pg.Queries }
 
-// Known tells whether a license exists; a suspended one does: what it published before is still its own.
-func (b licenseBook) Known(ctx context.Context, id uuid.UUID) (bool, error) {
-	_, known, err := b.find(ctx, id)
-	return known, err
+// Standing tells whether a license exists, and its own quotas; a suspended one does: what it published before is still
+// its own.
+func (b licenseBook) Standing(ctx context.Context, id uuid.UUID) (ingest.Standing, error) {
+	own, err := b.queries.FindLicenseQuotas(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ingest.Standing{}, nil
+	}
+	if err != nil {
+		return ingest.Standing{}, fmt.Errorf("look a license up: %w", err)
+	}
+	return ingest.Standing{Known: true, Quotas: schema.QuotaOverrides(own)}, nil
+}
+
+// quotaBook tells the API which quotas hold for a license.
+type quotaBook struct {
+	licenseBook
+	defaults schema.Quotas
+}
+
+// Quotas are those that the ingester is told, where it has the same defaults.
+func (b quotaBook) Quotas(ctx context.Context, id uuid.UUID) (schema.Quotas, error) {
+	standing, err := b.Standing(ctx, id)
+	return standing.Quotas.Over(b.defaults), err
 }
 
 func (b licenseBook) find(ctx context.Context, id uuid.UUID) (license pg.License, known bool, err error) {
@@ -34,36 +50,4 @@ func (b licenseBook) find(ctx context.Context, id uuid.UUID) (license pg.License
 		return license, false, fmt.Errorf("look a license up: %w", err)
 	}
 	return license, true, nil
-}
-
-// natsGate admits game servers to the local NATS; Postgres comes up beside it, so the book arrives later.
-type natsGate struct{ queries atomic.Pointer[pg.Queries] }
-
-// natsLookup bounds the look-up of one connecting user.
-const natsLookup = 5 * time.Second
-
-// check is the local NATS's question about each connection that is not the platform's.
-func (g *natsGate) check(user, password string) (*local.Permissions, bool) {
-	queries := g.queries.Load()
-	if queries == nil {
-		return nil, true // cannot tell yet: the client tries again
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), natsLookup)
-	defer cancel()
-	license, ok, err := account.CheckNATSUser(ctx, queries, user, password)
-	if err != nil {
-		return nil, true
-	}
-	if !ok {
-		return nil, false
-	}
-	return gameServerRights(license), true
-}
-
-// gameServerRights lets a license's game servers publish and hear their acknowledgements, nothing else.
-func gameServerRights(license uuid.UUID) *local.Permissions {
-	return &local.Permissions{
-		PublishAllow:   []string{schema.StatsSubject(license), schema.ServerStatsSubject(license, "*"), schema.EventsSubject(license)},
-		SubscribeAllow: []string{schema.ReplySubjects(license)},
-	}
 }

@@ -18,17 +18,24 @@ import (
 
 // cli is every command and flag. Flags win over the environment.
 type cli struct {
-	Serve    serveCommand    `cmd:"" help:"Run every role in one process; services without a URL are started locally."`
-	Ingest   ingestCommand   `cmd:"" help:"Run the ingester alone, against services given by URL."`
-	API      apiCommand      `cmd:"" name:"api" help:"Run the API and dashboards alone, against services given by URL."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring both stores to the newest schema and exit."`
-	License  licenseCommand  `cmd:"" help:"Licenses: the tenants of the platform."`
-	Token    tokenCommand    `cmd:"" help:"Print a bearer token for scripts."`
-	Simulate simulateCommand `cmd:"" help:"Publish lifelike game servers over NATS."`
-	Replay   replayCommand   `cmd:"" help:"Publish recorded samples (CSV or NDJSON; plain, gzip or zstd) over NATS."`
-	SQL      sqlCommand      `cmd:"" name:"sql" help:"Run one query against ClickHouse."`
-	Dead     deadCommand     `cmd:"" help:"Samples that could not be stored: list, show, replay, purge."`
-	Doctor   doctorCommand   `cmd:"" help:"Check every dependency and setting, and say what to do about each fault."`
+	Serve     serveCommand     `cmd:"" help:"Run every role in one process; services without a URL are started locally."`
+	Ingest    ingestCommand    `cmd:"" help:"Run the ingester alone, against services given by URL."`
+	API       apiCommand       `cmd:"" name:"api" help:"Run the API and dashboards alone, against services given by URL."`
+	Agg       aggregateCommand `cmd:"" name:"aggregate" help:"Run the jobs alone: rollups kept equal to their rows, retention."`
+	Jobs      jobsCommand      `cmd:"" help:"What jobs have done; run one by hand."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring both stores to the newest schema and exit."`
+	License   licenseCommand   `cmd:"" help:"Licenses: the tenants of the platform."`
+	Admin     adminCommand     `cmd:"" help:"People who administer the platform."`
+	Keys      keysCommand      `cmd:"" help:"The keys that sign tokens: list, rotate."`
+	AgentUser agentUserCommand `cmd:"" name:"agent-user" help:"NATS users of companion agents: create, revoke."`
+	NATS      natsCommand      `cmd:"" name:"nats" help:"Set up a NATS server of your own."`
+	Token     tokenCommand     `cmd:"" help:"Print a bearer token for scripts."`
+	Simulate  simulateCommand  `cmd:"" help:"Publish lifelike game servers over NATS."`
+	Replay    replayCommand    `cmd:"" help:"Publish recorded samples (CSV or NDJSON; plain, gzip or zstd) over NATS."`
+	SQL       sqlCommand       `cmd:"" name:"sql" help:"Run one query against ClickHouse."`
+	Dead      deadCommand      `cmd:"" help:"Samples that could not be stored: list, show, replay, purge."`
+	Retention retentionCommand `cmd:"" help:"How long rows are kept."`
+	Doctor    doctorCommand    `cmd:"" help:"Check every dependency and setting, and say what to do about each fault."`
 }
 
 // env is what a command may touch of the outside world.

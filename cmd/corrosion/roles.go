@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"corrosion/aggregator"
 	"corrosion/ingest"
 	"corrosion/schema/pg"
 )
@@ -29,6 +30,7 @@ type roles struct {
 	book       licenseBook
 	clickhouse driver.Conn
 	ingester   *ingest.Ingester
+	aggregator *aggregator.Aggregator
 	// closers stop what was opened, in reverse order.
 	closers []closer
 }
@@ -86,6 +88,17 @@ func (r *roles) openPostgres(ctx context.Context) error {
 }
 
 func (r *roles) openClickHouse(ctx context.Context) error {
+	if err := r.dialClickHouse(); err != nil {
+		return err
+	}
+	if err := r.clickhouse.Ping(ctx); err != nil {
+		return fmt.Errorf("connect to clickhouse: %w", err)
+	}
+	return nil
+}
+
+// dialClickHouse does not wait for an answer: connections open when they are needed.
+func (r *roles) dialClickHouse() error {
 	options, err := clickhouse.ParseDSN(r.ClickHouseURL)
 	if err != nil {
 		return errors.New("the ClickHouse URL cannot be read: want clickhouse://user:password@host:9000/corrosion")
@@ -96,9 +109,6 @@ func (r *roles) openClickHouse(ctx context.Context) error {
 		return fmt.Errorf("open clickhouse: %w", err)
 	}
 	r.onClose("clickhouse pool", func(context.Context) error { return conn.Close() })
-	if err := conn.Ping(ctx); err != nil {
-		return fmt.Errorf("connect to clickhouse: %w", err)
-	}
 	r.clickhouse = conn
 	return nil
 }
@@ -109,6 +119,7 @@ func (r *roles) startIngest(f ingestFlags) error {
 	config.NATSURL, config.ClickHouseURL = r.NATSURL, r.ClickHouseURL
 	config.Streams.MaxBytes, config.Streams.Replicas = f.StreamMaxBytes, f.StreamReplicas
 	config.Pull.AckWait, config.Partitions.Takeover = f.AckWait, f.Takeover
+	config.Quotas = f.quotas()
 	ingester, err := ingest.New(config, ingest.Deps{Licenses: r.book, Registerer: r.registry, Logger: r.log})
 	if err != nil {
 		return err
@@ -122,6 +133,7 @@ func (r *roles) startIngest(f ingestFlags) error {
 
 // ingestFlags are the settings of the ingester.
 type ingestFlags struct {
+	quotaFlags
 	StreamMaxBytes int64         `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
 	AckWait        time.Duration `env:"CORROSION_ACK_WAIT" default:"30s" help:"How long JetStream waits for an ingester that holds messages before it delivers them again; at least 1s."`
 	Takeover       time.Duration `env:"CORROSION_TAKEOVER" default:"5s" help:"How long an ingester may be silent before another takes its partitions over; the same for all ingesters, at least 1s."`

@@ -14,16 +14,20 @@ import (
 type serveCommand struct {
 	services
 	logging
+	memory
 	retention
 	jwtKeys
 	ingestFlags
 	listening
+	exportFlags
+	accountFlags
+	natsLogins
 	Demo bool `help:"Add a demo network of 50 servers with 30 days of history."`
 }
 
 // Run serves until the first signal; then everything stops in order.
 func (c *serveCommand) Run(e *env) (err error) {
-	if err := c.value().Validate(); err != nil {
+	if err := errors.Join(c.retention.validate(), c.natsLogins.check(c.NATSURL), c.apply()); err != nil {
 		return err
 	}
 	r := newRoles(c.services, c.logger(e))
@@ -51,11 +55,18 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := r.openPostgres(e.ctx); err != nil {
 		return err
 	}
-	stack.gate.queries.Store(r.book.queries)
+	if err := r.admitNATS(c.natsLogins, stack.gate, stack.NATS()); err != nil {
+		return err
+	}
 	if err := r.openClickHouse(e.ctx); err != nil {
 		return err
 	}
-	if err := schema.ApplyRetention(e.ctx, r.clickhouse, c.value()); err != nil {
+	if err := c.retention.lengthen(e.ctx, r.clickhouse); errors.Is(err, errShrinks) {
+		r.log.Warn("the retention stays as the tables have it", "error", err)
+	} else if err != nil {
+		return err
+	}
+	if err := syncSQLAccess(e.ctx, r, c.Data); err != nil {
 		return err
 	}
 	if c.Demo {
@@ -66,7 +77,10 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := r.startIngest(c.ingestFlags); err != nil {
 		return err
 	}
-	url, err := r.startAPI(c.path(c.Data), c.listening, c.Demo)
+	if err := r.startAggregator(); err != nil {
+		return err
+	}
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.exportFlags.config(c.Data), c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}

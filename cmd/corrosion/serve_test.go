@@ -231,5 +231,11 @@ func TestWrongCalls(t *testing.T) {
 	f(1, "corrosion serve", "sql", "--data", data, "SELECT 1")
 	f(1, "--nats-url", "ingest", "--data", data)
 	f(1, "RFC 3339", "replay", "--data", data, "--license", "x", "--from", "yesterday", "x.csv")
-	f(1, "raw must be", "serve", "--data", data, "--listen", "127.0.0.1:0", "--retention-raw", "0")
+	f(1, "raw at least 1", "serve", "--data", data, "--listen", "127.0.0.1:0", "--retention-raw", "0")
+	f(1, "raw at least 1", "migrate", "--data", data, "--retention-raw=-3")
+	f(1, "--raw, --hourly or both", "retention", "set", "--data", data)
+	f(2, "no number of days", "retention", "set", "--data", data, "--raw", "soon")
+	f(1, "corrosion serve", "retention", "show", "--data", data)
+	f(1, "not a UUID", "license", "sql-access", "--data", data, "--license", "x")
+	f(2, "--revoke", "license", "sql-access", "--data", data, "--license", "x", "--revoke", "--rotate")
 }

@@ -6,10 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"corrosion/deploy/local"
-	"corrosion/schema"
 )
 
 // services says where the stores are; what is empty is started by serve, and found by the other commands through the
@@ -36,17 +34,6 @@ func (l logging) logger(e *env) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(e.stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(e.stderr, options))
-}
-
-// retention is how long ClickHouse keeps rows.
-type retention struct {
-	RetentionRaw    int `env:"CORROSION_RETENTION_RAW_DAYS" default:"7" help:"Days that raw samples are kept."`
-	RetentionHourly int `env:"CORROSION_RETENTION_HOURLY_DAYS" default:"90" help:"Days that hourly rollups are kept."`
-}
-
-func (r retention) value() schema.Retention {
-	const day = 24 * time.Hour
-	return schema.Retention{Raw: time.Duration(r.RetentionRaw) * day, Hourly: time.Duration(r.RetentionHourly) * day}
 }
 
 // jwtKeys is where tokens are signed.

@@ -15,12 +15,18 @@ import (
 
 type sqlCommand struct {
 	services
-	Format string `default:"PrettyCompact" help:"Any ClickHouse output format."`
-	Query  string `arg:"" help:"The query; - reads it from standard input."`
+	Format string            `default:"PrettyCompact" help:"Any ClickHouse output format."`
+	Param  map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A parameter of the query, {NAME:Type} in its text; repeatable."`
+	List   bool              `help:"List the cookbook's queries with their parameters."`
+	Show   bool              `help:"Print the text of a query of the cookbook instead of running it."`
+	Query  string            `arg:"" optional:"" help:"A query, or the name of one in the cookbook; - reads a query from standard input."`
 }
 
 // Run prints one query's answer. On a local platform it asks as the read-only user operator.
 func (c *sqlCommand) Run(e *env) error {
+	if c.List {
+		return listCookbook(e.stdout)
+	}
 	if c.Query == "-" {
 		text, err := io.ReadAll(io.LimitReader(e.stdin, 1<<20))
 		if err != nil {
@@ -29,13 +35,27 @@ func (c *sqlCommand) Run(e *env) error {
 		c.Query = string(text)
 	}
 	if strings.TrimSpace(c.Query) == "" {
-		return errors.New("the query is empty")
+		return errors.New("the query is empty: give one, or a name that `corrosion sql --list` shows")
 	}
+	if cookbookName(c.Query) {
+		return c.runByName(e)
+	}
+	if c.Show {
+		return errors.New("--show prints a query of the cookbook: give its name")
+	}
+	return c.ask(e, c.Query, c.Param)
+}
+
+func (c *sqlCommand) ask(e *env, query string, parameters map[string]string) error {
 	target, err := c.target()
 	if err != nil {
 		return err
 	}
-	return runSQL(e.ctx, target, c.Format, c.Query, e.stdout)
+	printed, err := runSQL(e.ctx, target, c.Format, query, parameters, e.stdout)
+	if err == nil && printed == 0 {
+		fmt.Fprintln(e.stderr, "corrosion: no rows")
+	}
+	return err
 }
 
 func (c *sqlCommand) target() (string, error) {
@@ -62,20 +82,27 @@ func (c *sqlCommand) target() (string, error) {
 	return u.String(), nil
 }
 
-// runSQL streams a query's answer over HTTP. The password goes in a header, never in the URL.
-func runSQL(ctx context.Context, target, format, query string, out io.Writer) error {
+// parameterText writes a value as ClickHouse reads query parameters: tab-separated text, where these have a meaning.
+var parameterText = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n")
+
+// runSQL streams a query's answer over HTTP and returns how many bytes it was. The password goes in a header, never in the
+// URL.
+func runSQL(ctx context.Context, target, format, query string, parameters map[string]string, out io.Writer) (printed int64, err error) {
 	u, err := url.Parse(target)
 	if err != nil {
-		return errors.New("the ClickHouse HTTP URL cannot be read")
+		return 0, errors.New("the ClickHouse HTTP URL cannot be read")
 	}
 	user := u.User
 	u.User = nil
 	values := u.Query()
 	values.Set("default_format", format)
+	for name, value := range parameters {
+		values.Set("param_"+name, parameterText.Replace(value))
+	}
 	u.RawQuery = values.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(query))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if user != nil {
 		password, _ := user.Password()
@@ -84,13 +111,22 @@ func runSQL(ctx context.Context, target, format, query string, out io.Writer) er
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask clickhouse: %w", err)
+		return 0, fmt.Errorf("ask clickhouse: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		message, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-		return fmt.Errorf("clickhouse says: %s", strings.TrimSpace(string(message)))
+		return 0, fmt.Errorf("clickhouse says: %s", strings.TrimSpace(string(message)))
 	}
-	_, err = io.Copy(out, response.Body)
-	return err
+	return io.Copy(out, response.Body)
+}
+
+// withoutUser is a URL as it may be shown.
+func withoutUser(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
 }

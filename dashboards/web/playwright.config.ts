@@ -10,10 +10,11 @@ export default defineConfig({
   outputDir: 'test-results/runs',
   fullyParallel: true,
   workers: 2,
-  timeout: 60_000,
+  timeout: 120_000,
   // Room for a busy machine; a test that passes does not wait.
-  expect: { timeout: 15_000 },
+  expect: { timeout: 30_000 },
   forbidOnly: Boolean(process.env['CI']),
+  retries: process.env['CI'] ? 2 : 0,
   reporter: 'list',
   use: {
     baseURL: `http://127.0.0.1:${port}`,

@@ -18,7 +18,7 @@ type Config struct {
 	Rate int
 	// Faults says which kinds happen; see selectFaults.
 	Faults string
-	// StrictRollup makes an hour that differs from its rows a failure also after ClickHouse was killed.
+	// StrictRollup makes an hour that differs from its rows after the aggregator's last pass a failure.
 	StrictRollup bool
 	// PublisherDedup wants a message that is published again, and a sample with the same boot and n, stored once.
 	PublisherDedup bool
@@ -36,7 +36,7 @@ type Config struct {
 // DefaultConfig is the short run.
 func DefaultConfig() Config {
 	return Config{
-		Seed: 1, Kills: 10, Duration: 2 * time.Minute, Rate: 2000, Faults: "all", PublisherDedup: true,
+		Seed: 1, Kills: 10, Duration: 2 * time.Minute, Rate: 2000, Faults: "all", StrictRollup: true, PublisherDedup: true, CrossRepeats: true,
 		AckWait: 2 * time.Second, Takeover: 2 * time.Second, StreamMaxBytes: 6 << 20,
 	}
 }
@@ -49,7 +49,7 @@ func Flags(fs *flag.FlagSet) *Config {
 	fs.DurationVar(&c.Duration, "chaos.duration", c.Duration, "verify after this time at the latest")
 	fs.IntVar(&c.Rate, "chaos.rate", c.Rate, "samples published a second")
 	fs.StringVar(&c.Faults, "chaos.faults", c.Faults, "all, clean, or kinds with commas between; -kind takes one away")
-	fs.BoolVar(&c.StrictRollup, "chaos.strict-rollup", c.StrictRollup, "fail for rollups that a killed ClickHouse left behind")
+	fs.BoolVar(&c.StrictRollup, "chaos.strict-rollup", c.StrictRollup, "fail for hours of rollups that differ from their rows")
 	fs.BoolVar(&c.PublisherDedup, "chaos.publisher-dedup", c.PublisherDedup, "fail for publishers' repetitions that are stored")
 	fs.BoolVar(&c.CrossRepeats, "chaos.cross-repeats", c.CrossRepeats, "repeat samples also by way of the other subject")
 	fs.StringVar(&c.Results, "chaos.results", c.Results, "append the table to this file")

@@ -146,6 +146,7 @@ func (d *driver) watch() {
 	if d.w.ingesters[0] == nil && d.w.ingesters[1] == nil {
 		d.w.start(0)
 	}
+	d.w.startAggregator()
 	d.noteDeliveries()
 }
 

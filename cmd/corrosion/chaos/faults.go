@@ -21,6 +21,7 @@ const (
 	chLink     target = "link to clickhouse"
 	natsLink   target = "link to nats"
 	pubLink    target = "publishers' link"
+	rebuilder  target = "aggregator"
 	everything target = "everything"
 )
 
@@ -63,6 +64,7 @@ func allFaults() []fault {
 		{"freeze", ingesters, false, false, (*driver).freeze},
 		{"two-ingesters", ingesters, false, false, (*driver).second},
 		{"two-ingesters-kill", ingesters, true, false, (*driver).secondKilled},
+		{"aggregator-kill", rebuilder, false, true, (*driver).restartAggregator},
 		{"recreate-stream", everything, false, true, (*driver).recreate},
 	}
 }

@@ -32,6 +32,9 @@ func (r *Report) Failures() []string {
 	}
 	fail(r.Lost, "samples lost")
 	fail(r.Doubled, "samples stored twice under one identity")
+	if !r.Config.CrossRepeats {
+		fail(r.Removed, "rows stored twice that the aggregator removed")
+	}
 	fail(r.Wrong, "rows that were not published like this")
 	if r.Config.PublisherDedup {
 		fail(r.Repeats, "samples stored again that were published twice with the same boot and n")
@@ -69,6 +72,7 @@ func (r *Report) String() string {
 	line("lost", r.Lost)
 	line("doubled (same epoch, seq, idx)", r.Doubled)
 	line("publishers' repetitions stored: same boot and n / same Nats-Msg-Id", fmt.Sprintf("%d / %d", r.Repeats, r.Retries))
+	line("removed by the aggregator as stored twice", r.Removed)
 	line("wrong", r.Wrong)
 	line("dead letters wanted", r.LettersWanted)
 	line("dead letters lost / doubled / wrong", fmt.Sprintf("%d / %d / %d", r.LettersLost, r.LettersDoubled, r.LettersWrong))

@@ -37,9 +37,13 @@ func Run(t *testing.T, c Config, program Program) {
 		t.Fatal(err)
 	}
 	w.start(0)
+	w.startAggregator()
 	d := w.struckUnderLoad(l)
 	r := &Report{Config: c, Kills: d.kills, Struck: d.struck, Striking: time.Since(begun)}
 	v := newVerifier(&c, w, l)
+	if v.Removed, err = w.settleRollups(); err != nil {
+		w.find("%v", err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	for _, verify := range []func(context.Context) error{v.verifySamples, v.verifyLetters, v.verifyRollups} {

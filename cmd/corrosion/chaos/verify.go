@@ -18,9 +18,11 @@ const maxExamples = 20
 // tally is what the verifier found.
 type tally struct {
 	// Repeats were published again on purpose with the same boot and n, Retries because a confirmation was lost.
-	Repeats, Retries             uint64
-	Samples, Rows                uint64 // wanted, stored
-	Lost, Doubled, Wrong         uint64
+	Repeats, Retries     uint64
+	Samples, Rows        uint64 // wanted, stored
+	Lost, Doubled, Wrong uint64
+	// Removed were stored twice and removed by the aggregator.
+	Removed                      uint64
 	LettersWanted, LettersLost   uint64
 	LettersDoubled, LettersWrong uint64
 	// Hours whose rollup is not what their rows give, and those of them that count more samples than there are.

@@ -47,8 +47,9 @@ type world struct {
 	nc   *nats.Conn
 	js   jetstream.JetStream
 
-	ingesters [slots]*process
-	findings  []string
+	ingesters  [slots]*process
+	aggregator *process
+	findings   []string
 }
 
 func newWorld(t testing.TB, c *Config, program Program, j *journal, dir string) *world {
@@ -77,6 +78,7 @@ func newWorld(t testing.TB, c *Config, program Program, j *journal, dir string) 
 		for slot := range w.ingesters {
 			w.kill(slot)
 		}
+		w.killAggregator()
 	})
 	return w
 }
@@ -126,7 +128,15 @@ func (w *world) start(slot int) {
 }
 
 func (w *world) spawn(slot int) (*process, error) {
-	logs, err := os.OpenFile(filepath.Join(w.dir, fmt.Sprintf("ingester-%d.log", slot)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	return w.launch(fmt.Sprintf("ingester-%d", slot), "ingest",
+		"--nats-url", via(w.t, w.nats.URL(), w.toNATS), "--clickhouse-url", via(w.t, w.clickhouse.URL(), w.toClickHouse),
+		"--postgres-url", w.postgres, "--data", w.dir, "--ack-wait", w.config.AckWait.String(), "--takeover", w.config.Takeover.String(),
+		"--stream-max-bytes", strconv.FormatInt(w.config.StreamMaxBytes, 10))
+}
+
+// launch runs the program with its output in a log of that name.
+func (w *world) launch(name string, args ...string) (*process, error) {
+	logs, err := os.OpenFile(filepath.Join(w.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -136,10 +146,7 @@ func (w *world) spawn(slot int) (*process, error) {
 		return nil, err
 	}
 	defer ends.Close()
-	cmd := w.program("ingest",
-		"--nats-url", via(w.t, w.nats.URL(), w.toNATS), "--clickhouse-url", via(w.t, w.clickhouse.URL(), w.toClickHouse),
-		"--postgres-url", w.postgres, "--data", w.dir, "--ack-wait", w.config.AckWait.String(), "--takeover", w.config.Takeover.String(),
-		"--stream-max-bytes", strconv.FormatInt(w.config.StreamMaxBytes, 10))
+	cmd := w.program(args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = ends, logs, logs
 	if err := cmd.Start(); err != nil {
 		keep.Close()

@@ -1,5 +1,6 @@
 import type { Page, Route } from '@playwright/test'
 import type { Summary, Timeseries } from '../src/api/types'
+import type { LiveTotals } from '../src/live/types'
 
 /** The moment at which the mocked network stands still: a Monday evening in Berlin. */
 export const now = Date.UTC(2026, 10, 23, 18, 2, 30)
@@ -107,17 +108,27 @@ export const problem = (route: Route, status: number, title: string, headers: Re
     body: JSON.stringify({ type: 'about:blank', title, status }),
   })
 
+/** A live stream that says one thing and breaks off. */
+export const liveStream = (route: Route, totals: LiveTotals) =>
+  route.fulfill({
+    contentType: 'text/event-stream',
+    body: `retry: 2000\n\n:\n\nid: a-0-2\nevent: snapshot\ndata: ${JSON.stringify({ at: totals.at, totals, servers: [] })}\n\n`,
+  })
+
 /** Answers a path of the API; null leaves it to the default. */
 export type Answer = (path: string, query: URLSearchParams, route: Route) => unknown
 
 /** Serves the demo network's API; `answer` may take over any request by returning a body, or by fulfilling it. */
 export async function mockAPI(page: Page, answer: Answer = () => null): Promise<string[]> {
   const asked: string[] = []
+  // Requests of a worker are not the page's: without one the page reads its stream itself.
+  await page.addInitScript(() => Reflect.deleteProperty(window, 'SharedWorker'))
   await page.route('**/api/**', async (route) => {
     const url = new URL(route.request().url())
     asked.push(url.pathname + url.search)
     const own = await answer(url.pathname, url.searchParams, route)
     if (own === true) return
+    if (url.pathname.endsWith('/live')) return void (await problem(route, 503, 'No live streams here'))
     const usual = url.pathname.endsWith('/summary') ? summary(url.searchParams) : timeseries(url.searchParams)
     await route.fulfill({ json: own ?? usual })
   })

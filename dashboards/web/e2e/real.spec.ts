@@ -54,6 +54,23 @@ for (const range of ['24h', '7d', '30d']) {
   })
 }
 
+test('live totals come through the shared worker, one stream for two tabs', async ({ page, context }) => {
+  test.setTimeout(180_000) // beside the demo's history being filled on a busy machine
+  await page.goto('/')
+  const freshness = page.locator('[data-test=freshness]')
+  await expect(freshness).toContainText('Live, updated', { timeout: 60_000 })
+  const first = await freshness.textContent()
+  await expect(freshness).not.toHaveText(first ?? '', { timeout: 30_000 })
+  const second = await context.newPage()
+  await second.bringToFront()
+  await second.goto('/')
+  await expect(second.locator('[data-test=freshness]')).toContainText('Live, updated', { timeout: 60_000 })
+  // Streams of pages that other tests closed end when the server next writes to them.
+  const listeners = async () =>
+    /^corrosion_live_listeners (\d+)$/m.exec(await (await page.request.get('/metrics')).text())?.[1]
+  await expect.poll(listeners, { timeout: 60_000 }).toBe('1')
+})
+
 test('switching the range asks anew and redraws', async ({ page }) => {
   await page.goto('/')
   await expectCharts(page)

@@ -17,5 +17,18 @@ for _ in $(seq 300); do
   sleep 0.2
 done
 url=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).http' "$data/endpoints.json")
+# The browser should meet a platform at work, not one that still stores thirty days of history.
+calm() {
+  grep -q "history: done" "$data/serve.log" && node -e '
+    fetch(process.argv[1] + "/metrics").then((r) => r.text()).then((text) => {
+      const waiting = /^corrosion_ingest_lag_messages (\S+)$/m.exec(text)
+      process.exit(waiting && Number(waiting[1]) < 1000 ? 0 : 1)
+    }, () => process.exit(1))' "$url"
+}
+for _ in $(seq 180); do
+  calm && break
+  kill -0 "$platform" 2>/dev/null || { cat "$data/serve.log"; exit 1; }
+  sleep 1
+done
 cd "$root/dashboards/web"
 CORROSION_E2E_URL=$url npm run --silent e2e
