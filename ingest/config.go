@@ -82,8 +82,16 @@ type PullConfig struct {
 type BatchConfig struct {
 	// Rows and Bytes are what a batch may hold; it may exceed them by one message.
 	Rows, Bytes int
-	// MinAge is when a batch is inserted although it is not full; MaxAge is how far that may grow under load.
+	// MinAge is when a batch is inserted although it is not full. Under load it waits for longer, as long as waiting and
+	// storing together take no more than MaxAge.
 	MinAge, MaxAge time.Duration
+}
+
+// age is how long the next batch waits after one that took so long to store: three times that, for a store that is busy
+// does better with fewer and larger batches; but no longer than leaves it time to be stored within MaxAge. A store that is
+// slower than that is given the next batch at once: it is large anyway, with what came meanwhile.
+func (c *BatchConfig) age(took time.Duration) time.Duration {
+	return max(c.MinAge, min(3*took, c.MaxAge-took))
 }
 
 // RetryConfig is the backoff of everything that is tried again.
@@ -130,7 +138,7 @@ func DefaultConfig() Config {
 			Bytes: 64 << 20,
 			// Visible within a second: 250 ms of waiting, some 50 ms of INSERT. Four parts a second merge easily.
 			MinAge: 250 * time.Millisecond,
-			MaxAge: time.Second,
+			MaxAge: 800 * time.Millisecond,
 		},
 		Quotas:        schema.DefaultQuotas(),
 		Retry:         RetryConfig{Min: 100 * time.Millisecond, Max: 5 * time.Second},
