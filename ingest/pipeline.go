@@ -82,7 +82,8 @@ type pipeline struct {
 
 	filling  *batch          // takes rows
 	spare    *batch          // empty; nil while a batch is being stored
-	inFlight *batch          // being stored; only its receipts may be read here
+	inFlight *batch          // being stored, and the flusher's
+	owed     []receipt       // of inFlight as it was sent off; only to whom and since when may be read here
 	again    []receipt       // of messages delivered again while held
 	leaving  []chan struct{} // to be closed when inFlight is over
 	// doubtUntil is until when an INSERT without an answer may begin.
@@ -164,6 +165,9 @@ func (p *pipeline) run(soft context.Context) {
 	p.source.abandon()
 	close(p.work)
 	helpers.Wait()
+	if p.inFlight != nil {
+		p.owed = p.inFlight.receipts // without those of lost partitions
+	}
 	p.lastReport(stopWriting, written)
 	p.store.close()
 	p.handBack()
@@ -301,7 +305,7 @@ func (p *pipeline) flushIfDue() {
 	}
 	p.batches++
 	b.id = fmt.Sprintf("%s-%d", p.instance, p.batches)
-	p.inFlight, p.filling, p.spare = b, p.spare, nil
+	p.inFlight, p.owed, p.filling, p.spare = b, b.receipts, p.spare, nil
 	p.work <- b
 }
 
@@ -335,7 +339,7 @@ func (p *pipeline) settle(f flushed) {
 	p.status.stored()
 	p.age = p.config.Batch.age(f.took)
 	f.Reset()
-	p.spare, p.inFlight = f.batch, nil
+	p.spare, p.inFlight, p.owed = f.batch, nil, nil
 	p.rejects.quiet(time.Minute)
 	if !p.filling.empty() {
 		p.due.Reset(max(0, p.age-p.now().Sub(p.filling.since)))
