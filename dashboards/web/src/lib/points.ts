@@ -1,4 +1,4 @@
-import type { Agg, Timeseries } from '@/api/types'
+import type { Agg, Timeseries } from '@/api/models'
 
 /** One bucket of one line: its start in epoch ms; v is null where nothing was measured. */
 export interface Point {
@@ -30,7 +30,7 @@ export interface Segments {
 export function toLines(answer: Timeseries): Line[] {
   return answer.series.map((series) => ({
     metric: series.metric,
-    agg: series.agg,
+    agg: series.agg as Agg,
     points: answer.timestamps.map((t, i) => ({
       t,
       v: series.values[i] ?? null,
