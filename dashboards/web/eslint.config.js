@@ -3,7 +3,7 @@ import vue from 'eslint-plugin-vue'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist', 'test-results', 'playwright-report', 'src/api/types.ts'] },
+  { ignores: ['dist', 'test-results', 'playwright-report', 'src/api/schema.ts'] },
   ...tseslint.configs.strict,
   ...vue.configs['flat/recommended'],
   {

@@ -1,5 +1,5 @@
 import type { Route } from '@playwright/test'
-import type { Me, Tokens } from '../src/api/models'
+import type { Me, Tokens } from '../src/api/types'
 import { now, problem, type Answer } from './mock'
 
 /** The account routes of a made-up server with one account of two networks. */

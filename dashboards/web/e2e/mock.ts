@@ -1,5 +1,5 @@
 import type { Page, Route } from '@playwright/test'
-import type { Summary, Timeseries } from '../src/api/models'
+import type { Summary, Timeseries } from '../src/api/types'
 import type { LiveTotals } from '../src/live/types'
 
 /** The moment at which the mocked network stands still: a Monday evening in Berlin. */

@@ -1,4 +1,4 @@
-import type { Summary, Timeseries } from '../src/api/models'
+import type { Summary, Timeseries } from '../src/api/types'
 import { formatMoment, formatValue, type Kind } from '../src/lib/format'
 import { card, expect, expectAccessible, expectCharts, screenshot, test } from './page'
 

@@ -1,4 +1,4 @@
-import type { Timeseries } from '@/api/models'
+import type { Timeseries } from '@/api/types'
 import type { ChartLine } from '@/lib/charts'
 import type { Point } from '@/lib/points'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { ApiError } from '@/api/error'
-import type { Tokens } from '@/api/models'
+import type { Tokens } from '@/api/types'
 import { nextPath } from '@/lib/next'
 import { admit, offered } from '@/session/access'
 import { Session, type AuthApi, type Surroundings, type TabMessage } from '@/session/session'

@@ -1,4 +1,4 @@
-import type { Problem } from './models'
+import type { Problem } from './types'
 
 /** What went wrong, in the terms that decide what the page does next. */
 export type Failure = 'network' | 'timeout' | 'answer' | 'status'

@@ -1,6 +1,6 @@
 import createFetchClient, { type Client } from 'openapi-fetch'
 import { ApiError, statusError } from './error'
-import type { paths } from './types'
+import type { paths } from './schema'
 
 /** The typed client: `http.GET('/api/…', { params, signal })`; paths, parameters and answers are the document's. */
 export type Http = Client<paths>

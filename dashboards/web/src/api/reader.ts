@@ -1,5 +1,5 @@
 import { bodyOf, type Http } from './http'
-import type { Agg, Fill, GameServer, MarkKind, MarkList, ServerList, Summary, Timeseries } from './models'
+import type { Agg, Fill, GameServer, MarkKind, MarkList, ServerList, Summary, Timeseries } from './types'
 
 /** The query parameters of a range, already worded for the API: `range`, or `from` and `to`. */
 export type RangeParams = Record<string, string>

@@ -1,5 +1,5 @@
 import { bodyOf } from '@/api/http'
-import type { Tokens } from '@/api/models'
+import type { Tokens } from '@/api/types'
 import { http, useSession } from '@/session'
 
 /** Changes the password of who is signed in; all other sessions end. */

@@ -1,5 +1,5 @@
 import type { Ref } from 'vue'
-import type { Summary, Timeseries } from '@/api/models'
+import type { Summary, Timeseries } from '@/api/types'
 import type { Reader } from '@/api/reader'
 import { allCharts, queriesFor } from '@/lib/charts'
 import { rangeKey, rangeParams, stepFor, type TimeRange } from '@/lib/interval'

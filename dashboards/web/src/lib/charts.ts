@@ -1,4 +1,4 @@
-import type { Agg, Timeseries } from '@/api/models'
+import type { Agg, Timeseries } from '@/api/types'
 import type { Kind } from './format'
 import { toLines, type Line } from './points'
 

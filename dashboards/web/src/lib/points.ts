@@ -1,4 +1,4 @@
-import type { Agg, Timeseries } from '@/api/models'
+import type { Agg, Timeseries } from '@/api/types'
 
 /** One bucket of one line: its start in epoch ms; v is null where nothing was measured. */
 export interface Point {

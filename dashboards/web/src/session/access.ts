@@ -1,4 +1,4 @@
-import type { Role } from '@/api/models'
+import type { Role } from '@/api/types'
 import type { SessionState } from './session'
 
 /** Who may open a page. */

@@ -1,7 +1,7 @@
 /** The session of this page: one for all views, the router and the live stream. */
 import { computed, readonly, shallowRef } from 'vue'
 import { bodyOf, createHttp } from '@/api/http'
-import type { Me, Tokens } from '@/api/models'
+import type { Me, Tokens } from '@/api/types'
 import { createReader } from '@/api/reader'
 import { Session, type AuthApi, type SessionState, type TabMessage } from './session'
 

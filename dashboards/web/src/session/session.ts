@@ -1,5 +1,5 @@
 import { ApiError } from '@/api/error'
-import type { Tokens } from '@/api/models'
+import type { Tokens } from '@/api/types'
 
 /** Who looks at the page. */
 export type SessionState =
