@@ -36,7 +36,7 @@ const (
 	// ClickHouse from the INSERTs.
 	pace      = 2 * time.Millisecond
 	markEvery = 20 * time.Millisecond
-	lookEvery = 20 * time.Millisecond
+	lookEvery = 40 * time.Millisecond
 )
 
 // TestBenchFresh publishes at fixed rates, in messages of 10 to 100 samples, and times single samples among them from
@@ -68,6 +68,8 @@ type fresh struct {
 	marker uuid.UUID // license of the samples that are timed
 	boot   string    // part of every boot, so that runs on the same servers are no duplicates of each other
 	js     jetstream.JetStream
+	// messages are those that are sent at the rate.
+	messages *prepared
 
 	mu    sync.Mutex  // covers sent
 	sent  []time.Time // of marker n
@@ -91,6 +93,7 @@ func (f *fresh) run(t *testing.T) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), *freshness.duration)
 	defer cancel()
+	f.messages = newPrepared(f.boot)
 	f.begun = time.Now()
 	watching, stopWatching := context.WithCancel(t.Context())
 	defer stopWatching()
@@ -111,11 +114,10 @@ func (f *fresh) run(t *testing.T) string {
 func (f *fresh) publish(ctx context.Context, t *testing.T) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
-	source := newTraffic(100, 0)
-	for i := range source.boots {
-		source.boots[i] += f.boot
+	marks := newTraffic(1, 0)
+	for i := range marks.boots {
+		marks.boots[i] += f.boot
 	}
-	samples := make([]schema.Sample, source.per)
 	var marked time.Time
 	for {
 		select {
@@ -126,17 +128,12 @@ func (f *fresh) publish(ctx context.Context, t *testing.T) {
 		now := time.Now()
 		if now.Sub(marked) >= markEvery {
 			marked = now
-			f.mark(t, source)
+			f.mark(t, marks)
 		}
-		for due := int(now.Sub(f.begun).Seconds() * float64(f.rate)); f.total < due && ctx.Err() == nil; {
-			part := samples[:10+f.count*37%91]
-			for i := range part {
-				source.sample(&part[i], f.count, i)
-				part[i].TS = now.UnixMilli()
-			}
-			f.send(t, source.license(f.count), wire.AppendArray(nil, part))
-			f.total += len(part)
-			f.count++
+		for due := int(now.Sub(f.begun).Seconds() * float64(f.rate)); f.total < due && ctx.Err() == nil; f.count++ {
+			license, body, samples := f.messages.next(f.count, now)
+			f.send(t, license, body)
+			f.total += samples
 		}
 	}
 }
@@ -164,7 +161,7 @@ func (f *fresh) mark(t *testing.T, source *traffic) {
 func (f *fresh) watch(ctx context.Context, t *testing.T, conn driver.Conn) {
 	for sleep(ctx, lookEvery) {
 		var visible uint64
-		err := conn.QueryRow(ctx, "SELECT count() FROM corrosion.samples WHERE license_id = ?", f.marker).Scan(&visible)
+		err := conn.QueryRow(ctx, "SELECT count() FROM corrosion.samples WHERE license_id = ? SETTINGS max_threads = 1", f.marker).Scan(&visible)
 		now := time.Now()
 		if err != nil {
 			if ctx.Err() == nil {
