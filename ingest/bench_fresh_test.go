@@ -13,6 +13,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/schema"
@@ -23,9 +25,11 @@ import (
 var freshness = struct {
 	rates    *string
 	duration *time.Duration
+	packed   *bool
 }{
 	rates:    flag.String("bench.rates", "10000,50000,100000", "`samples a second` that TestBenchFresh publishes, one run each"),
 	duration: flag.Duration("bench.duration", 2*time.Minute, "how long TestBenchFresh publishes at each rate"),
+	packed:   flag.Bool("bench.zstd", false, "TestBenchFresh compresses its messages with zstd"),
 }
 
 const (
@@ -55,6 +59,11 @@ func TestBenchFresh(t *testing.T) {
 			t.Fatalf("-bench.rates: %q is no rate", text)
 		}
 		f := &fresh{benchServers: newBenchServers(t), rate: rate, marker: uuid.UUID{6: 0x40, 8: 0x80, 15: 99}}
+		if *freshness.packed {
+			if f.packer, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		table.WriteString(f.run(t))
 		f.clickhouse.Stop(t) // so that its merges do not disturb the next rate
 	}
@@ -70,6 +79,7 @@ type fresh struct {
 	js     jetstream.JetStream
 	// messages are those that are sent at the rate.
 	messages *prepared
+	packer   *zstd.Encoder // nil: as they are
 
 	mu    sync.Mutex  // covers sent
 	sent  []time.Time // of marker n
@@ -139,7 +149,12 @@ func (f *fresh) publish(ctx context.Context, t *testing.T) {
 }
 
 func (f *fresh) send(t *testing.T, license uuid.UUID, body []byte) {
-	if _, err := f.js.PublishAsync(schema.StatsSubject(license), body, jetstream.WithStallWait(time.Minute)); err != nil {
+	m := &nats.Msg{Subject: schema.StatsSubject(license), Data: body}
+	if f.packer != nil {
+		m.Header = nats.Header{"Content-Encoding": {"zstd"}}
+		m.Data = f.packer.EncodeAll(body, nil)
+	}
+	if _, err := f.js.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }
