@@ -21,6 +21,7 @@ func TestRollupsAreTheirDefinition(t *testing.T) {
 	url := newMigrated(t)
 	conn := schematest.Connect(t, url)
 	i, license := testInserter(t, url, "none"), uuid.New()
+	i.timeout = time.Minute
 	start := time.Now().UTC().Truncate(time.Hour).Add(-4 * time.Hour).UnixMilli()
 	for round := range 3 {
 		b := newBatch()
