@@ -107,6 +107,9 @@ func (s *Server) routes() {
 	if s.deps.Accounts != nil {
 		s.registerAccounts()
 	}
+	if s.deps.EarlyAccess != nil {
+		s.registerEarlyAccess()
+	}
 
 	s.app.Use("/api/analytics", s.etag)
 	s.app.Use("/api/public/demo", s.etag)

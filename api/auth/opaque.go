@@ -17,6 +17,8 @@ const (
 	RefreshToken TokenKind = "crr_"
 	ResetToken   TokenKind = "crp_"
 	ConfirmToken TokenKind = "crc_"
+	// EarlyAccessToken stands in links that confirm places and votes.
+	EarlyAccessToken TokenKind = "cre_"
 )
 
 // opaqueLen is the length of the random part, bytes.
