@@ -93,12 +93,14 @@ func TestTenantMatrix(t *testing.T) {
 	conn := schematest.ClickHouse(t)
 	schematest.InsertSamples(t, conn, []schema.Sample{
 		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
+		sampleAt(demoLicense, "demo", time.Now().Add(-time.Minute)),
 	})
 	early, earlyRoutes := withEarlyAccess(t)
 	h := openStored(t, withJobs(t), early, withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
 	maps.Copy(matrix, earlyRoutes)
+	maps.Copy(matrix, demoNetworkRoutes())
 	for _, operation := range documentedOperations(t, h) {
 		route, ok := matrix[operation]
 		if !ok {
