@@ -35,8 +35,8 @@ func (s *Server) registerEarlyAccess() {
 	s.registerEarlyAdmin()
 }
 
-// ProofBody shows that somebody's machine has worked for the request.
-type ProofBody struct {
+// WorkBody shows that somebody's machine has worked for the request.
+type WorkBody struct {
 	_         struct{} `json:"-" additionalProperties:"false"`
 	Challenge string   `json:"challenge" minLength:"1" maxLength:"200" doc:"The text of GET /api/early-access/challenge"`
 	Nonces    []uint32 `json:"nonces" maxItems:"64" nullable:"false" doc:"For puzzle i the number n for which SHA-256 of challenge:i:n begins with that many zero bits"`
@@ -45,7 +45,7 @@ type ProofBody struct {
 // VisitorFields are in every body that a visitor sends. Website is not shown to people: who fills it in is a robot.
 type VisitorFields struct {
 	EmailField
-	Proof   *ProofBody `json:"proof,omitempty" doc:"A solved challenge; needed only by addresses that ask often. Each counts once."`
+	Proof   *WorkBody `json:"proof,omitempty" doc:"A solved challenge; needed only by addresses that ask often. Each counts once."`
 	Website string     `json:"website,omitempty" maxLength:"400" doc:"Leave it out"`
 }
 
@@ -62,8 +62,8 @@ func (f *VisitorFields) asker(s *Server, st *requestState) (earlyaccess.Asker, e
 	return from, nil
 }
 
-// proofFault names the field of a proof that was used before.
-func proofFault(err error) error {
+// workFault names the field of a proof of work that was used before.
+func workFault(err error) error {
 	if errors.Is(err, earlyaccess.ErrProof) {
 		return bodyFault("proof", err)
 	}
@@ -217,7 +217,7 @@ func (s *Server) joinEarlyAccess(ctx context.Context, st *requestState, in *stru
 	}
 	place, err := s.deps.EarlyAccess.Join(ctx, earlyaccess.Signup{Email: in.Body.address(), ServerCount: in.Body.ServerCount, Asker: from})
 	if err != nil {
-		return nil, proofFault(err)
+		return nil, workFault(err)
 	}
 	out := &joinedOutput{Status: http.StatusOK, Body: JoinedBody{Status: "joined", Position: place.Position, Segment: place.Segment, Confirm: place.Confirm}}
 	if place.New {
@@ -277,7 +277,7 @@ func (s *Server) claimFounding(ctx context.Context, st *requestState, in *struct
 	network, _ := account.CleanName(in.Body.NetworkName) // has been checked
 	slot, err := s.deps.EarlyAccess.Claim(ctx, earlyaccess.Signup{Email: in.Body.address(), ServerCount: in.Body.ServerCount, Asker: from}, network)
 	if err != nil {
-		return nil, proofFault(err)
+		return nil, workFault(err)
 	}
 	if slot.Full {
 		return nil, earlyaccess.ErrFull

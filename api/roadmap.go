@@ -101,7 +101,7 @@ func (s *Server) vote(ctx context.Context, st *requestState, in *voteInput, with
 	}
 	count, err := s.deps.EarlyAccess.Vote(ctx, earlyaccess.Ballot{Item: in.ID, Email: in.Body.address(), Asker: from, Withdraw: withdraw})
 	if err != nil {
-		return nil, proofFault(err)
+		return nil, workFault(err)
 	}
 	out := &countedOutput{Status: http.StatusOK, Body: CountedBody{ID: in.ID, Status: "voted", Votes: count.Votes}}
 	switch {

@@ -43,8 +43,8 @@ func withEarlyAccess(t *testing.T) (serve func(*Config, *Deps), routes map[strin
 	return serve, map[string]tenantRoute{
 		"GET /api/early-access":                     {call: "/api/early-access", public: true},
 		"GET /api/early-access/challenge":           {call: "/api/early-access/challenge", public: true},
-		"POST /api/early-access":                    {call: "/api/early-access", body: `{"email":"{id}@example.org","server_count":3}`, fresh: freshName, public: true},
-		"POST /api/early-access/founding":           {call: "/api/early-access/founding", body: `{"email":"{id}@example.org","network_name":"x","server_count":3}`, fresh: freshName, public: true},
+		"POST /api/early-access":                    {call: "/api/early-access", body: `{"email":"{id}@example.org","server_count":3}`, fresh: freshName, public: true, status: 201},
+		"POST /api/early-access/founding":           {call: "/api/early-access/founding", body: `{"email":"{id}@example.org","network_name":"x","server_count":3}`, fresh: freshName, public: true, status: 201},
 		"POST /api/early-access/confirm":            {call: "/api/early-access/confirm", body: `{"token":"{id}"}`, fresh: freshLink, public: true},
 		"GET /api/roadmap":                          {call: "/api/roadmap", public: true},
 		"PUT /api/roadmap/{id}/vote":                {call: "/api/roadmap/alerts/vote", body: `{"email":"ada@example.org"}`, public: true},

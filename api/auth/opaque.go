@@ -19,6 +19,8 @@ const (
 	ConfirmToken TokenKind = "crc_"
 	// EarlyAccessToken stands in links that confirm places and votes.
 	EarlyAccessToken TokenKind = "cre_"
+	InviteToken      TokenKind = "cri_"
+	APIKey           TokenKind = "ck_"
 )
 
 // opaqueLen is the length of the random part, bytes.
