@@ -1,11 +1,10 @@
 import { mkdirSync } from 'node:fs'
-import { test as base, type Page } from '@playwright/test'
+import { test, type Page } from '@playwright/test'
 import { mockAPI, now, servers } from '../e2e/mock'
 
 /** The figures that docs/benchmarks.md holds of the pages. A running `corrosion serve --demo` is named by CORROSION_E2E_URL. */
 const url = process.env['CORROSION_E2E_URL'] ?? ''
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
-const test = base
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 const say = (what: string, figures: Record<string, number | string>) =>
@@ -147,7 +146,7 @@ for (const path of ['/', '/servers']) {
   })
 }
 
-test('panning 30 days of ten series', async ({ page, context }) => {
+test('panning 30 days of ten series', async ({ page, browser }) => {
   await page.setViewportSize({ width: 1440, height: 900 })
   await page.clock.setSystemTime(now)
   await mockAPI(page)
@@ -161,7 +160,7 @@ test('panning 30 days of ten series', async ({ page, context }) => {
   const box = await chart.boundingBox()
   if (!box) throw new Error('no chart')
   mkdirSync('test-results/bench', { recursive: true })
-  await context.tracing.group('pan')
+  await browser.startTracing(page, { path: 'test-results/bench/pan.json' })
   await page.evaluate(() => {
     const frames: number[] = []
     Object.assign(window, { frames })
@@ -181,7 +180,7 @@ test('panning 30 days of ten series', async ({ page, context }) => {
   const frames = await page.evaluate(() => [...(window as unknown as { frames: number[] }).frames])
   await page.mouse.up()
   await page.keyboard.up('Shift')
-  await context.tracing.groupEnd()
+  await browser.stopTracing()
   const mean = frames.reduce((a, b) => a + b, 0) / frames.length
   say('pan of 30 days, 10 series', {
     frames: frames.length,
