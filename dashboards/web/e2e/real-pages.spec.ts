@@ -14,7 +14,7 @@ test('the table of servers has the API\u2019s figures', async ({ page }) => {
   // Without the live stream, whose figures are newer than the list's.
   await page.route('**/live*', (route) => route.abort())
   await page.addInitScript(() => Reflect.deleteProperty(window, 'SharedWorker'))
-  const answer = page.waitForResponse((r) => r.url().includes('/servers?') && r.ok())
+  const answer = page.waitForResponse((r) => r.url().includes('/demo/servers?') && r.ok())
   await page.goto('/servers?sort=name')
   const { servers } = (await (await answer).json()) as ServerList
   await expect(page.getByRole('heading', { name: `Servers ${servers.length}` })).toBeVisible()
