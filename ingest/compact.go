@@ -37,14 +37,13 @@ func (b *batch) compact(drop func(row int) bool) {
 }
 
 // expel drops the messages of partitions that are lost, with their rows and letters; false where no row went. Their next
-// owner has them.
+// owner has them. The receipts that stay get a place of their own: the pipeline may be reading the old ones.
 func (b *batch) expel() bool {
 	lost := b.lostLanes()
 	if len(lost) == 0 {
 		return false
 	}
 	gone := make([]bool, b.rows)
-	receipts := b.receipts[:0]
 	for _, r := range b.receipts {
 		if !lost[r.lane] {
 			continue
@@ -56,12 +55,13 @@ func (b *batch) expel() bool {
 	}
 	before := b.rows
 	b.compact(func(row int) bool { return gone[row] })
+	var kept []receipt
 	for _, r := range b.receipts {
 		if !lost[r.lane] {
-			receipts = append(receipts, r)
+			kept = append(kept, r)
 		}
 	}
-	b.receipts = receipts
+	b.receipts = kept
 	b.letters = slices.DeleteFunc(b.letters, func(l letter) bool { return lost[l.lane] })
 	return b.rows < before
 }

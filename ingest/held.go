@@ -7,11 +7,9 @@ func (p *pipeline) holds() (messages int, oldest int64) {
 			oldest = at
 		}
 	}
-	for _, b := range []*batch{p.filling, p.inFlight} {
-		if b != nil {
-			messages += len(b.receipts)
-			older(b.oldest)
-		}
+	older(p.filling.oldest)
+	if p.inFlight != nil {
+		older(p.inFlight.oldest)
 	}
 	for i := range p.parked {
 		older(p.parked[i].storedAt)
@@ -19,17 +17,14 @@ func (p *pipeline) holds() (messages int, oldest int64) {
 	for i := range p.ready {
 		older(p.ready[i].storedAt)
 	}
-	return messages + len(p.parked) + len(p.ready), oldest
+	return len(p.filling.receipts) + len(p.owed) + len(p.parked) + len(p.ready), oldest
 }
 
 // each calls f for the receipt of every message held.
 func (p *pipeline) each(f func(*receipt)) {
-	for _, b := range []*batch{p.inFlight, p.filling} {
-		if b == nil {
-			continue
-		}
-		for i := range b.receipts {
-			f(&b.receipts[i])
+	for _, receipts := range [][]receipt{p.owed, p.filling.receipts} {
+		for i := range receipts {
+			f(&receipts[i])
 		}
 	}
 	for i := range p.parked {

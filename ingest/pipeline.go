@@ -82,7 +82,8 @@ type pipeline struct {
 
 	filling  *batch          // takes rows
 	spare    *batch          // empty; nil while a batch is being stored
-	inFlight *batch          // being stored; only its receipts may be read here
+	inFlight *batch          // being stored, and the flusher's
+	owed     []receipt       // of inFlight as it was sent off; only to whom and since when may be read here
 	again    []receipt       // of messages delivered again while held
 	leaving  []chan struct{} // to be closed when inFlight is over
 	// doubtUntil is until when an INSERT without an answer may begin.
@@ -163,6 +164,9 @@ func (p *pipeline) run(soft context.Context) {
 	p.source.abandon()
 	close(p.work)
 	helpers.Wait()
+	if p.inFlight != nil {
+		p.owed = p.inFlight.receipts // without those of lost partitions
+	}
 	p.lastReport(stopWriting, written)
 	p.store.close()
 	p.handBack()
@@ -300,7 +304,7 @@ func (p *pipeline) flushIfDue() {
 	}
 	p.batches++
 	b.id = fmt.Sprintf("%s-%d", p.instance, p.batches)
-	p.inFlight, p.filling, p.spare = b, p.spare, nil
+	p.inFlight, p.owed, p.filling, p.spare = b, b.receipts, p.spare, nil
 	p.work <- b
 }
 
@@ -335,7 +339,7 @@ func (p *pipeline) settle(f flushed) {
 	// Three times as long as the last batch took: a store that is busy gets fewer and larger batches.
 	p.age = min(max(p.config.Batch.MinAge, 3*f.took), p.config.Batch.MaxAge)
 	f.Reset()
-	p.spare, p.inFlight = f.batch, nil
+	p.spare, p.inFlight, p.owed = f.batch, nil, nil
 	p.rejects.quiet(time.Minute)
 	if !p.filling.empty() {
 		p.due.Reset(max(0, p.age-p.now().Sub(p.filling.since)))

@@ -20,18 +20,19 @@ func (c *aggregateCommand) Run(e *env) (err error) {
 	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
-	if err := r.openPostgres(e.ctx); err != nil {
-		return err
-	}
-	if err := r.dialClickHouse(); err != nil {
-		return err
-	}
-	if err := r.startAggregator(); err != nil {
-		return err
-	}
-	fmt.Fprintln(e.stderr, "aggregating; stop with Ctrl-C")
-	<-e.ctx.Done()
-	return nil
+	return e.untilStopped(func() error {
+		if err := r.openPostgres(e.ctx); err != nil {
+			return err
+		}
+		if err := r.dialClickHouse(); err != nil {
+			return err
+		}
+		if err := r.startAggregator(); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stderr, "aggregating; stop with Ctrl-C")
+		return nil
+	})
 }
 
 // newAggregator knows every job of the platform.

@@ -67,6 +67,10 @@ func (c *apiCommand) Run(e *env) (err error) {
 	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
+	return e.untilStopped(func() error { return c.open(e, r) })
+}
+
+func (c *apiCommand) open(e *env, r *roles) error {
 	if err := r.openPostgres(e.ctx); err != nil {
 		return err
 	}
@@ -84,7 +88,6 @@ func (c *apiCommand) Run(e *env) (err error) {
 		return err
 	}
 	fmt.Fprintf(e.stderr, "corrosion api is ready: %s\n  stop with Ctrl-C\n", url)
-	<-e.ctx.Done()
 	return nil
 }
 

@@ -22,13 +22,14 @@ func (c *ingestCommand) Run(e *env) (err error) {
 	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
-	if err := r.openPostgres(e.ctx); err != nil {
-		return err
-	}
-	if err := r.startIngest(c.ingestFlags); err != nil {
-		return err
-	}
-	fmt.Fprintln(e.stderr, "ingesting; stop with Ctrl-C")
-	<-e.ctx.Done()
-	return nil
+	return e.untilStopped(func() error {
+		if err := r.openPostgres(e.ctx); err != nil {
+			return err
+		}
+		if err := r.startIngest(c.ingestFlags); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stderr, "ingesting; stop with Ctrl-C")
+		return nil
+	})
 }

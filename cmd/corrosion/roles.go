@@ -74,6 +74,18 @@ func (r *roles) close(hurry <-chan struct{}) error {
 	return errors.Join(faults...)
 }
 
+// untilStopped opens a role and waits for the first signal. One that comes while the role is being opened is no fault.
+func (e *env) untilStopped(open func() error) error {
+	if err := open(); err != nil {
+		if e.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	}
+	<-e.ctx.Done()
+	return nil
+}
+
 func (r *roles) openPostgres(ctx context.Context) error {
 	pool, err := pgxpool.New(ctx, r.PostgresURL)
 	if err != nil {

@@ -32,13 +32,9 @@ func (c *serveCommand) Run(e *env) (err error) {
 	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
-	if err := c.open(e, r); err != nil {
-		if e.ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil
-		}
+	if err := e.untilStopped(func() error { return c.open(e, r) }); err != nil {
 		return err
 	}
-	<-e.ctx.Done()
 	fmt.Fprintln(e.stderr, "stopping: what is in hand is stored first; a second signal skips the waiting")
 	return nil
 }

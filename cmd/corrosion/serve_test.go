@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -238,4 +239,33 @@ func TestWrongCalls(t *testing.T) {
 	f(1, "corrosion serve", "retention", "show", "--data", data)
 	f(1, "not a UUID", "license", "sql-access", "--data", data, "--license", "x")
 	f(2, "--revoke", "license", "sql-access", "--data", data, "--license", "x", "--revoke", "--rotate")
+}
+
+// A signal that comes before a role is ready stops it like any other.
+func TestSignalWhileStarting(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	url := "postgres://u:p@" + silent.Addr().String() + "/corrosion?sslmode=disable"
+	for _, role := range []string{"ingest", "aggregate", "api"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out lockedBuffer
+		e := &env{ctx: ctx, stdin: strings.NewReader(""), stdout: &out, stderr: &out, hurry: make(chan struct{})}
+		done := make(chan int, 1)
+		go func() {
+			done <- run(e, []string{role, "--data", t.TempDir(), "--nats-url", "nats://127.0.0.1:1", "--clickhouse-url",
+				"clickhouse://u:p@127.0.0.1:1", "--postgres-url", url})
+		}()
+		connection, err := silent.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if code := <-done; code != 0 {
+			t.Errorf("%s: exit %d\n%s", role, code, &out)
+		}
+		connection.Close()
+	}
 }

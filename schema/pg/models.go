@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/shopspring/decimal"
 )
 
 type ExportJob struct {
@@ -57,6 +58,41 @@ type License struct {
 	Name        string
 	CreatedAt   time.Time
 	SuspendedAt *time.Time
+}
+
+type Module struct {
+	Slug         string
+	Name         string
+	Description  string
+	Features     []string
+	Price        decimal.Decimal
+	Currency     string
+	PluginUrl    *string
+	Publisher    string
+	Category     string
+	Icon         string
+	Compatible   []byte
+	Status       string
+	Revision     int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	PublishedAt  *time.Time
+	DeprecatedAt *time.Time
+}
+
+type ModuleVersion struct {
+	Module       string
+	Version      string
+	Numbers      []int32
+	File         string
+	Sha256       string
+	Size         int64
+	SourceUrl    *string
+	Changelog    string
+	Status       string
+	CreatedAt    time.Time
+	PublishedAt  *time.Time
+	DeprecatedAt *time.Time
 }
 
 type RefreshToken struct {
