@@ -35,6 +35,9 @@ type Agent struct {
 	running map[string]task // by module
 	refused incident
 
+	// telling keeps a heartbeat from saying what was before a status that is sent first.
+	telling sync.Mutex
+
 	mu     sync.Mutex // covers what follows
 	fault  string     // what keeps the agent from working
 	told   map[uuid.UUID]time.Time
@@ -260,6 +263,8 @@ func (a *Agent) note(c command.Command, do func(*job)) error {
 
 // settle ends a command together with what it made of the modules.
 func (a *Agent) settle(c command.Command, state command.State, do func(*record)) error {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	var after job
 	err := a.journal.change(func(r *record) {
 		do(r)

@@ -12,6 +12,8 @@ import (
 
 // beat says what lies on the disk and what became of the latest commands.
 func (a *Agent) beat() {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	installed := a.inventory()
 	a.mu.Lock()
 	fault := a.fault

@@ -136,9 +136,6 @@ func (d *download) ask(ctx context.Context, offset int64) (*http.Response, error
 	}
 	request.Header.Set("User-Agent", "corrosion-agent")
 	request.Header.Set("Accept-Encoding", "identity")
-	if d.command.Ticket != "" {
-		request.Header.Set("Authorization", "Bearer "+d.command.Ticket)
-	}
 	if offset > 0 {
 		request.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-")
 		if tag, err := d.disk.root.ReadFile(d.part + ".tag"); err == nil && len(tag) > 0 {

@@ -44,8 +44,6 @@ type Command struct {
 	SHA256  string    `json:"sha256,omitempty"` // of the file, in hex
 	File    string    `json:"file,omitempty"`   // its name in the plugin directory
 	Size    int64     `json:"size,omitempty"`   // of the file, bytes; 0 = not known
-	// Ticket lets this agent fetch URL: it is sent as a bearer token to the URL's own host.
-	Ticket string `json:"ticket,omitempty"`
 	// Restore asks an uninstall to put the version before back in place.
 	Restore bool      `json:"restore,omitempty"`
 	License uuid.UUID `json:"license"`
