@@ -104,7 +104,7 @@ func (m *Manager) Remove(ctx context.Context, license, id uuid.UUID, by By) (Ins
 			}
 		}
 		if state.Status == Installed {
-			dependents, err := q.DependentModules(ctx, pg.DependentModulesParams{LicenseID: license, ServerID: row.ServerID, DependsOn: row.Module})
+			dependents, err := q.DependentModules(ctx, pg.DependentModulesParams{LicenseID: license, ServerID: row.ServerID, Module: row.Module})
 			if err != nil {
 				return state, fmt.Errorf("look for what needs it: %w", err)
 			}

@@ -128,6 +128,14 @@ func (m *Manager) presence(seen *time.Time) Presence {
 	return Online
 }
 
+// heard is nil for the epoch: never.
+func heard(t time.Time) *time.Time {
+	if t.Unix() == 0 {
+		return nil
+	}
+	return &t
+}
+
 // Presence tells whether the agent of a server is there.
 func (m *Manager) Presence(ctx context.Context, license uuid.UUID, server string) (Presence, error) {
 	row, err := m.store.Queries().FindAgent(ctx, pg.FindAgentParams{LicenseID: license, ServerID: server})
@@ -160,8 +168,8 @@ func (m *Manager) Agents(ctx context.Context, license uuid.UUID) ([]Agent, error
 	agents := []Agent{}
 	for _, row := range rows {
 		a := Agent{
-			Server: row.ServerID, Enrolled: row.Enrolled, Presence: m.presence(row.SeenAt), Version: row.Version, OS: row.Os, Arch: row.Arch,
-			Started: row.StartedAt, Seen: row.SeenAt, Skew: time.Duration(row.SkewMs) * time.Millisecond, Fault: row.Fault, Unknown: []string{},
+			Server: row.ServerID, Enrolled: row.Enrolled, Presence: m.presence(heard(row.SeenAt)), Version: row.Version, OS: row.Os, Arch: row.Arch,
+			Started: heard(row.StartedAt), Seen: heard(row.SeenAt), Skew: time.Duration(row.SkewMs) * time.Millisecond, Fault: row.Fault, Unknown: []string{},
 		}
 		if err := json.Unmarshal(row.Installed, &a.Installed); err != nil {
 			return nil, fmt.Errorf("read inventory of %s: %w", row.ServerID, err)

@@ -203,7 +203,7 @@ func (m *Manager) create(ctx context.Context, q *pg.Queries, ask Ask, r Release,
 	fresh := Asked(now, m.cfg.Policy)
 	params := pg.CreateInstallationParams{
 		ID: uuid.Must(uuid.NewV7()), LicenseID: ask.License, ServerID: ask.Server, Module: r.Module, Version: r.Version, File: r.File,
-		Sha256: r.SHA256, Size: r.Size, Needs: waitsFor(r, there, made), RolloutID: ask.Rollout, Now: now, Deadline: fresh.Deadline,
+		Sha256: r.SHA256, Size: r.Size, Needs: waitsFor(r, there, made), RolloutID: ask.Rollout, Now: &now, Deadline: fresh.Deadline,
 	}
 	if old := there[r.Module].installed; old != nil {
 		params.Replaces = &old.ID

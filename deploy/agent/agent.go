@@ -75,6 +75,9 @@ func New(config Config) (*Agent, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.Reached == nil {
+		config.Reached = func(string) {}
+	}
 	disk, err := openDisk(config.Dir)
 	if err != nil {
 		return nil, err
@@ -230,6 +233,7 @@ func (a *Agent) receive(m *nats.Msg) {
 			c.Expires.UTC().Format(time.RFC3339), a.config.Now().UTC().Format(time.RFC3339))
 		a.blame(a.note(c, func(j *job) { j.State, j.Error, j.Code = command.Failed, text, command.CodeExpired }))
 	}
+	a.config.Reached("accepted")
 	answer(m, "+ACK")
 	if known, ok := a.journal.job(c.ID); ok && !fresh {
 		a.log.Debug("a command came again", "installation", c.ID, "attempt", c.Attempt)
@@ -277,6 +281,7 @@ func (a *Agent) settle(c command.Command, state command.State, do func(*record))
 		return err
 	}
 	a.blame(nil)
+	a.config.Reached("settled")
 	if after.Command.Attempt != 0 {
 		a.say(after.report())
 	}

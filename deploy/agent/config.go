@@ -33,6 +33,8 @@ type Config struct {
 	Logger   *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Reached is called at named points of the work, so that tests can end the process there; nil = nobody asks.
+	Reached func(point string)
 }
 
 // DownloadConfig bounds downloads.

@@ -26,6 +26,7 @@ func (a *Agent) install(ctx context.Context, c command.Command) error {
 		if err := a.fetch(ctx, c); err != nil {
 			return err
 		}
+		a.config.Reached("fetched")
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -35,6 +36,7 @@ func (a *Agent) install(ctx context.Context, c command.Command) error {
 		if err := a.place(c); err != nil {
 			return onDisk("put the file in place", err)
 		}
+		a.config.Reached("placed")
 	}
 	return a.commit(c)
 }
@@ -95,6 +97,7 @@ func (a *Agent) place(c command.Command) error {
 	if _, err := a.disk.keep(c.File); err != nil {
 		return fmt.Errorf("keep the file that is there: %w", err)
 	}
+	a.config.Reached("kept")
 	part := partName(c.ID)
 	if err := a.disk.root.Chmod(part, 0o644); err != nil { // the game server may run as another user
 		return err
@@ -155,6 +158,7 @@ func (a *Agent) uninstall(c command.Command) error {
 	if err := a.without(c, file, ours, want); err != nil {
 		return onDisk("remove the file", err)
 	}
+	a.config.Reached("removed")
 	return a.settle(c, command.Uninstalled, func(r *record) {
 		if want == nil {
 			delete(r.Modules, c.Module)

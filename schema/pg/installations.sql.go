@@ -423,7 +423,7 @@ func (q *Queries) InstalledModules(ctx context.Context, licenseID uuid.UUID) ([]
 const listAgents = `-- name: ListAgents :many
 SELECT coalesce(u.server_id, a.server_id)::text AS server_id, (u.name IS NOT NULL)::boolean AS enrolled,
        coalesce(a.version, '')::text AS version, coalesce(a.os, '')::text AS os, coalesce(a.arch, '')::text AS arch,
-       a.started_at, a.seen_at, coalesce(a.skew_ms, 0)::bigint AS skew_ms, coalesce(a.fault, '')::text AS fault,
+       coalesce(a.started_at, 'epoch')::timestamptz AS started_at, coalesce(a.seen_at, 'epoch')::timestamptz AS seen_at, coalesce(a.skew_ms, 0)::bigint AS skew_ms, coalesce(a.fault, '')::text AS fault,
        coalesce(a.installed, '[]')::jsonb AS installed
 FROM (SELECT name, server_id FROM nats_users WHERE nats_users.license_id = $1 AND kind = 'agent') u
 FULL JOIN (SELECT license_id, server_id, version, os, arch, started_at, seen_at, skew_ms, fault, installed FROM agents WHERE agents.license_id = $1) a ON a.server_id = u.server_id
@@ -443,7 +443,7 @@ type ListAgentsRow struct {
 	Installed []byte
 }
 
-// ListAgents reads the agents of a license, enrolled or heard.
+// ListAgents reads the agents of a license, enrolled or heard; one that was never heard was seen at the epoch.
 func (q *Queries) ListAgents(ctx context.Context, licenseID uuid.UUID) ([]ListAgentsRow, error) {
 	rows, err := q.db.Query(ctx, listAgents, licenseID)
 	if err != nil {

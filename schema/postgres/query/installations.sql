@@ -124,10 +124,10 @@ ON CONFLICT (license_id, server_id) DO UPDATE SET version = excluded.version, os
 SELECT * FROM agents WHERE license_id = @license_id AND server_id = @server_id;
 
 -- name: ListAgents :many
--- ListAgents reads the agents of a license, enrolled or heard.
+-- ListAgents reads the agents of a license, enrolled or heard; one that was never heard was seen at the epoch.
 SELECT coalesce(u.server_id, a.server_id)::text AS server_id, (u.name IS NOT NULL)::boolean AS enrolled,
        coalesce(a.version, '')::text AS version, coalesce(a.os, '')::text AS os, coalesce(a.arch, '')::text AS arch,
-       a.started_at, a.seen_at, coalesce(a.skew_ms, 0)::bigint AS skew_ms, coalesce(a.fault, '')::text AS fault,
+       coalesce(a.started_at, 'epoch')::timestamptz AS started_at, coalesce(a.seen_at, 'epoch')::timestamptz AS seen_at, coalesce(a.skew_ms, 0)::bigint AS skew_ms, coalesce(a.fault, '')::text AS fault,
        coalesce(a.installed, '[]')::jsonb AS installed
 FROM (SELECT name, server_id FROM nats_users WHERE nats_users.license_id = @license_id AND kind = 'agent') u
 FULL JOIN (SELECT * FROM agents WHERE agents.license_id = @license_id) a ON a.server_id = u.server_id
