@@ -93,9 +93,11 @@ func TestTenantMatrix(t *testing.T) {
 		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
 		sampleAt(demoLicense, "demo", time.Now().Add(-time.Minute)),
 	})
-	h := openStored(t, withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
+	placed, installing := withInstallations(t)
+	h := openStored(t, installing, withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
+	maps.Copy(matrix, placed.routes(t, h))
 	maps.Copy(matrix, demoNetworkRoutes())
 	for _, operation := range documentedOperations(t, h) {
 		route, ok := matrix[operation]

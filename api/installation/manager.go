@@ -25,6 +25,7 @@ type Manager struct {
 	ctx    context.Context //nolint:containedctx // ends the work
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	closed sync.Once
 	// wake tells the dispatcher of something to send, stir the rollouts of something that ended.
 	wake, stir chan struct{}
 	lanes      []chan said
@@ -72,8 +73,10 @@ func (m *Manager) Start() error {
 	return nil
 }
 
-// Close stops and waits. Statuses that were taken are written first.
-func (m *Manager) Close() {
+// Close stops and waits. Statuses that were taken are written first. A second call does nothing.
+func (m *Manager) Close() { m.closed.Do(m.close) }
+
+func (m *Manager) close() {
 	if m.link != nil {
 		m.link.quiet()
 		for _, lane := range m.lanes {
