@@ -21,7 +21,7 @@ import (
 const (
 	installationsPath = "/api/modules/installations"
 	installationPath  = installationsPath + "/{id}"
-	modulePath        = "/api/modules/{slug}"
+	anyModulePath        = "/api/modules/{slug}"
 )
 
 // The structs here describe parameters and bodies for the OpenAPI document.
@@ -95,7 +95,7 @@ func (s *Server) registerInstallations() {
 		Description: "What the agent has not had is cancelled at once; a file that may be there is taken away by the agent, which status tells. For admins and owners.",
 	}, auth.Admin, s.changeInstallation(s.removeInstallation))
 	route[installInput, installOutput](s, huma.Operation{
-		OperationID: "install", Method: http.MethodPost, Path: modulePath + "/install", Tags: tags, Summary: "Install a module on a server", DefaultStatus: 202,
+		OperationID: "install", Method: http.MethodPost, Path: anyModulePath + "/install", Tags: tags, Summary: "Install a module on a server", DefaultStatus: 202,
 		Description: "Only modules that the license owns. What the module needs comes first, by itself where the license owns it. For admins and owners.",
 	}, auth.Admin, s.install)
 	s.registerRollouts()
@@ -112,8 +112,8 @@ func by(c *fiber.Ctx) installation.By {
 	return b
 }
 
-// slugOf is the module that a path names; what cannot be one does not exist.
-func slugOf(c *fiber.Ctx) (string, error) {
+// pathModule is the module that a path names; what cannot be one does not exist.
+func pathModule(c *fiber.Ctx) (string, error) {
 	slug := c.Params("slug")
 	if !command.ValidModule(slug) {
 		return "", errNotFound
@@ -125,7 +125,7 @@ func slugOf(c *fiber.Ctx) (string, error) {
 const maxKey = 200
 
 func (s *Server) install(c *fiber.Ctx, who asker, in *inputs) error {
-	slug, err := slugOf(c)
+	slug, err := pathModule(c)
 	if err != nil {
 		return err
 	}
@@ -204,8 +204,8 @@ func openPlace(text string) (installation.Place, bool) {
 	return installation.Place{Created: created, ID: uuid.UUID(raw[8:])}, created.Year() > 2000 && created.Year() < 9999
 }
 
-// idOf is the thing that a path names; what is no id does not exist.
-func idOf(c *fiber.Ctx) (uuid.UUID, error) {
+// pathID is the thing that a path names; what is no id does not exist.
+func pathID(c *fiber.Ctx) (uuid.UUID, error) {
 	id, err := uuid.Parse(c.Params("id"))
 	if err != nil || id.String() != c.Params("id") {
 		return uuid.Nil, errNotFound
@@ -214,7 +214,7 @@ func idOf(c *fiber.Ctx) (uuid.UUID, error) {
 }
 
 func (s *Server) showInstallation(c *fiber.Ctx, who asker, in *inputs) error {
-	id, err := idOf(c)
+	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (s *Server) showInstallation(c *fiber.Ctx, who asker, in *inputs) error {
 
 func (s *Server) changeInstallation(do func(*fiber.Ctx, asker, uuid.UUID) (installation.Installation, error)) func(*fiber.Ctx, asker, *inputs) error {
 	return func(c *fiber.Ctx, who asker, in *inputs) error {
-		id, err := idOf(c)
+		id, err := pathID(c)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	rolloutsPath = modulePath + "/rollouts"
+	rolloutsPath = anyModulePath + "/rollouts"
 	rolloutPath  = rolloutsPath + "/{id}"
 )
 
@@ -115,7 +115,7 @@ func (s *Server) registerRollouts() {
 }
 
 func (s *Server) startRollout(c *fiber.Ctx, who asker, in *inputs) error {
-	slug, err := slugOf(c)
+	slug, err := pathModule(c)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (b *body) guard(name string) *installation.Guard {
 }
 
 func (s *Server) listRollouts(c *fiber.Ctx, who asker, in *inputs) error {
-	slug, err := slugOf(c)
+	slug, err := pathModule(c)
 	if err != nil {
 		return err
 	}
@@ -215,10 +215,10 @@ func (s *Server) listRollouts(c *fiber.Ctx, who asker, in *inputs) error {
 
 // rolloutOf is the rollout that a path names.
 func rolloutOf(c *fiber.Ctx, in *inputs) (slug string, id uuid.UUID, err error) {
-	if slug, err = slugOf(c); err != nil {
+	if slug, err = pathModule(c); err != nil {
 		return "", uuid.Nil, err
 	}
-	if id, err = idOf(c); err != nil {
+	if id, err = pathID(c); err != nil {
 		return "", uuid.Nil, err
 	}
 	return slug, id, in.err()
