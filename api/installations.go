@@ -21,7 +21,7 @@ import (
 const (
 	installationsPath = "/api/modules/installations"
 	installationPath  = installationsPath + "/{id}"
-	anyModulePath        = "/api/modules/{slug}"
+	anyModulePath     = "/api/modules/{slug}"
 )
 
 // The structs here describe parameters and bodies for the OpenAPI document.
