@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -25,8 +26,9 @@ import (
 type tenantRoute struct {
 	// call is a good request.
 	call string
-	// public routes answer without a token, and the same with any.
+	// public routes answer without a token, and the same with any; status is what, where it is not 200.
 	public bool
+	status int
 	// least is the role that a private route asks for.
 	least auth.Role
 	// body is that of a good request.
@@ -92,9 +94,10 @@ func TestTenantMatrix(t *testing.T) {
 	schematest.InsertSamples(t, conn, []schema.Sample{
 		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
 	})
-	h := openStored(t, withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
+	h := openStored(t, withModules(t), withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
+	maps.Copy(matrix, moduleRoutes())
 	for _, operation := range documentedOperations(t, h) {
 		route, ok := matrix[operation]
 		if !ok {
@@ -113,7 +116,7 @@ func TestTenantMatrix(t *testing.T) {
 func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
 	if route.public {
 		for name, token := range map[string]string{"none": "", "expired": h.expired(t), "owner": h.token(t, ourLicense, auth.Owner)} {
-			if a := h.do(t, method, route.call, token); a.StatusCode != 200 {
+			if a := route.ask(t, h, method, token, ""); a.StatusCode != cmp.Or(route.status, 200) {
 				t.Errorf("token %s: %d %s", name, a.StatusCode, a.body)
 			}
 		}
