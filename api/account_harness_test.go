@@ -54,7 +54,7 @@ func cheap() auth.HasherConfig {
 	return auth.HasherConfig{Params: auth.PasswordParams{Time: 1, MemoryKiB: 64, Threads: 1}, Parallel: 2, Waiting: 64}
 }
 
-func openPeople(t testing.TB, change func(*account.Config, *account.Deps)) *people {
+func openPeople(t testing.TB, change func(*account.Config, *account.Deps), more ...func(*people, *Deps)) *people {
 	t.Helper()
 	p := &people{t: t, pool: schematest.Postgres(t), clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
 	keys, err := auth.LoadOrCreateKeys(p.keyFile)
@@ -75,6 +75,9 @@ func openPeople(t testing.TB, change func(*account.Config, *account.Deps)) *peop
 	p.harness = open(t, unreachable, func(c *Config, d *Deps) {
 		c.AddressQuota = Quota{Requests: 100000, Window: time.Minute}
 		d.Keys, d.Accounts, d.Now, d.Licenses = keys, p.service, p.clock.Now, everyLicense{}
+		for _, add := range more {
+			add(p, d)
+		}
 	})
 	return p
 }

@@ -19,6 +19,7 @@ import (
 	"corrosion/api/exportjob"
 	"corrosion/api/installation"
 	"corrosion/api/live"
+	"corrosion/api/module"
 	"corrosion/api/query"
 	"corrosion/api/registry"
 	"corrosion/schema"
@@ -204,6 +205,9 @@ type Deps struct {
 	Registerer prometheus.Registerer
 	// Accounts are people's; nil serves none of their routes.
 	Accounts *account.Service
+	// Modules is the catalogue of modules and Purchases sells them; nil serves none of their routes.
+	Modules   *module.Catalogue
+	Purchases Purchases
 	// Static is the built dashboard, index.html at its root; nil serves none.
 	Static fs.FS
 	// Demo is the license that may be read without signing in; nil means none.

@@ -10,7 +10,6 @@ import (
 // installationKinds are the problems of installations, rollouts and agents.
 func installationKinds() []problemKind {
 	return []problemKind{
-		{"not-owned", 403, "The license does not own the module", "Buy it first: POST /api/modules/{slug}/purchase."},
 		{"module-needs-others", 409, "The module needs others that the license does not own", "errors[] names them: buy them first. They are installed by themselves."},
 		{"installation-busy", 409, "An installation of the module is under way on this server", "Wait for it, or cancel it by DELETE."},
 		{"installed-already", 409, "This version is installed on the server", "Nothing is left to do."},

@@ -127,7 +127,7 @@ func problemKinds() []problemKind {
 		{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
 		{"unavailable", 503, "A store is away or busy", "Try again after Retry-After."},
 		{"timeout", 504, "The answer took too long", "Ask for a shorter range, or try again."},
-	}, installationKinds())
+	}, moduleProblems(), installationKinds())
 }
 
 // Errors of the handlers' own; the rest comes from the packages below.
@@ -166,7 +166,7 @@ type sentinel struct {
 
 // sentinels maps errors to kinds; the first that matches counts.
 func sentinels() []sentinel {
-	return slices.Concat([]sentinel{
+	return slices.Concat(moduleSentinels(), []sentinel{
 		{errNoToken, "unauthenticated"},
 		{auth.ErrExpired, "token-expired"},
 		{auth.ErrMalformed, "token-invalid"},
@@ -247,7 +247,7 @@ func newProblem(err error, requestID string) *Problem {
 	switch {
 	case p.Status == http.StatusUnauthorized:
 		p.setHeader("WWW-Authenticate", challenge(p))
-	case p.Code == "unavailable" || p.Code == "too-many-exports" || p.Code == "too-many-export-jobs" || p.Code == "too-many-listeners":
+	case p.Code == "unavailable" || p.Code == "payment-unavailable" || p.Code == "too-many-exports" || p.Code == "too-many-export-jobs" || p.Code == "too-many-listeners":
 		p.setHeader("Retry-After", "5")
 	}
 	return p

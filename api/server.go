@@ -125,6 +125,9 @@ func (s *Server) routes() {
 	s.describeExport()
 	s.app.Get(exportPath, s.export)
 	s.registerExportJobs()
+	if s.deps.Modules != nil && s.deps.Purchases != nil {
+		s.registerModules()
+	}
 	s.describeLive()
 	s.app.Get(livePath, s.live)
 	s.app.Get(demoLivePath, s.demoLive)
@@ -142,6 +145,7 @@ func (s *Server) Open() error {
 	s.listener = newListener(inner, s.cfg.WriteTimeout)
 	handler := s.app.Handler()
 	s.app.Server().Handler = func(ctx *fasthttp.RequestCtx) { s.handle(ctx, handler) }
+	s.app.Server().HeaderReceived = s.allowUploads
 	s.serving.Go(func() { s.served = s.app.Server().Serve(s.listener) })
 	return nil
 }

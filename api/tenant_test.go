@@ -101,10 +101,11 @@ func TestTenantMatrix(t *testing.T) {
 		sampleAt(demoLicense, "demo", time.Now().Add(-time.Minute)),
 	})
 	placed, installing := withInstallations(t)
-	h := openStored(t, installing, withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
+	h := openStored(t, installing, withModules(t), withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
 	maps.Copy(matrix, placed.routes(t, h))
+	maps.Copy(matrix, moduleRoutes())
 	maps.Copy(matrix, accountRoutes())
 	maps.Copy(matrix, h.teamRoutes(t))
 	maps.Copy(matrix, demoNetworkRoutes())

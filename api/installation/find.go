@@ -83,7 +83,12 @@ func (m *Manager) List(ctx context.Context, f Filter) (page []Installation, next
 
 // InstalledOn tells on which servers of a license each module is installed.
 func (m *Manager) InstalledOn(ctx context.Context, license uuid.UUID) (map[string][]string, error) {
-	rows, err := m.store.Queries().InstalledModules(ctx, license)
+	return InstalledOn(ctx, m.store.Queries(), license)
+}
+
+// InstalledOn is the method of that name, for who has no Manager.
+func InstalledOn(ctx context.Context, q *pg.Queries, license uuid.UUID) (map[string][]string, error) {
+	rows, err := q.InstalledModules(ctx, license)
 	if err != nil {
 		return nil, fmt.Errorf("read installed modules: %w", err)
 	}

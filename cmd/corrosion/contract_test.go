@@ -36,6 +36,7 @@ func TestContractOpenAPI(t *testing.T) {
 		"/api/analytics/servers", "/api/analytics/events", "/api/analytics/events/{id}",
 		"/api/analytics/exports", "/api/analytics/exports/{id}", "/api/analytics/exports/{id}/files/{n}",
 		"/api/auth/register", "/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/auth/me", "/api/auth/totp",
+		"/api/modules", "/api/modules/{slug}", "/api/modules/{slug}/purchase", "/api/modules/purchases",
 		"/api/analytics/live", "/api/public/demo/live", "/api/public/demo/summary", "/api/public/demo/timeseries", "/livez", "/readyz", "/metrics"} {
 		if document.Paths[path] == nil {
 			t.Errorf("%s is missing; there are %v", path, slices.Sorted(maps.Keys(document.Paths)))

@@ -20,6 +20,8 @@ type serveCommand struct {
 	ingestFlags
 	listening
 	exportFlags
+	moduleFlags
+	agentFlags
 	accountFlags
 	natsLogins
 	Demo bool `help:"Add a demo network of 50 servers with 30 days of history."`
@@ -76,7 +78,7 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := r.startAggregator(); err != nil {
 		return err
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.exportFlags.config(c.Data), c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}

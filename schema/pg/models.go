@@ -150,6 +150,30 @@ type ModuleInstallationChange struct {
 	Actor          string
 }
 
+type ModulePurchase struct {
+	ID             uuid.UUID
+	LicenseID      uuid.UUID
+	Module         string
+	Status         string
+	Amount         decimal.Decimal
+	Currency       string
+	Gateway        string
+	GatewayOrder   *string
+	GatewayCapture *string
+	ApproveUrl     *string
+	BuyerID        *uuid.UUID
+	Buyer          string
+	IdempotencyKey *string
+	RequestSha256  []byte
+	Answer         []byte
+	Error          string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	CompletedAt    *time.Time
+	RefundedAt     *time.Time
+	ExpiresAt      *time.Time
+}
+
 type ModuleRollout struct {
 	ID          uuid.UUID
 	LicenseID   uuid.UUID
@@ -168,6 +192,23 @@ type ModuleRollout struct {
 	NextAt      time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+type ModuleTransaction struct {
+	ID         uuid.UUID
+	Seq        *int64
+	PurchaseID uuid.UUID
+	LicenseID  uuid.UUID
+	FromStatus *string
+	ToStatus   string
+	Amount     decimal.Decimal
+	Currency   string
+	Gateway    string
+	Reference  string
+	Reason     string
+	ActorID    *uuid.UUID
+	Actor      string
+	At         time.Time
 }
 
 type ModuleVersion struct {
