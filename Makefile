@@ -51,7 +51,7 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEBSRC)
 
 test: lint test-go test-web test-e2e ## vet, lint, unit, integration on real servers, and a real browser
 
-lint: web ## go vet, golangci-lint, formatting, generated queries are current, the dashboard's linters
+lint: web ## go vet, golangci-lint, formatting, generated files are current, the OpenAPI document's and the dashboard's linters
 	@go vet ./...
 	@cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc diff
 	@CGO_ENABLED=0 $(TOOL) golangci-lint run ./...
@@ -110,9 +110,10 @@ bench-export: engines ## exports of 1 and 20 million rows against the engine's o
 bench-live: engines ## 500 live streams of 1,000 servers at 10 s and at 1 s: CPU and memory of the API on one core, and latency
 	go test ./api -count=1 -run '^TestBenchLive$$' -v -timeout 30m -args -bench.live $(ARGS)
 
-generate: engines ## make generated files anew: Postgres queries by sqlc, docs/openapi.json, docs/cookbook.md
+generate: engines $(WEB)/node_modules/.package-lock.json ## make generated files anew: Postgres queries by sqlc, docs/openapi.json and its TypeScript, docs/cookbook.md
 	cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc generate
 	go test -count=1 -run 'TestContractOpenAPI' ./cmd/corrosion -args -update
+	cd $(WEB) && npm run --silent generate
 	go test -count=1 -run 'TestDocsAreCurrent' ./schema/cookbook -args -update
 
 clean: ## remove what was built and fetched; data/ stays

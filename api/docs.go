@@ -71,7 +71,7 @@ func docsOperations(document *huma.OpenAPI) []docsOperation {
 	var described []docsOperation
 	for _, item := range document.Paths {
 		for _, op := range operationsOf(item) {
-			described = append(described, docsOperation{op, op.Security == nil, answerOf(op)})
+			described = append(described, docsOperation{op, len(op.Security) == 0, answerOf(op)})
 		}
 	}
 	sort.Slice(described, func(i, j int) bool {

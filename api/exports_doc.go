@@ -35,7 +35,7 @@ type exportJobPath struct {
 }
 
 type exportFilePath struct {
-	exportJobPath
+	ID      string `path:"id" format:"uuid"`
 	N       string `path:"n" doc:"The file's place in the manifest, from 0."`
 	Range   string `header:"Range" doc:"One range of bytes." example:"bytes=1048576-"`
 	IfRange string `header:"If-Range" doc:"The ETag that the range is of: another file is sent whole."`

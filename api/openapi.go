@@ -154,29 +154,13 @@ func private() []map[string][]string { return []map[string][]string{{bearer: {}}
 
 // publish writes the document and the reference once all routes are there.
 func (s *Server) publish() error {
-	neverNullArrays(s.huma.OpenAPI())
+	finish(s.huma.OpenAPI())
 	var err error
 	if s.document, err = json.Marshal(s.huma.OpenAPI()); err != nil {
 		return errors.Join(errors.New("write OpenAPI document"), err)
 	}
 	s.docs, err = renderDocs(s.huma.OpenAPI())
 	return err
-}
-
-// neverNullArrays takes back what huma says of Go's slices: ours are never null, and clients need not check.
-func neverNullArrays(document *huma.OpenAPI) {
-	for _, schema := range document.Components.Schemas.Map() {
-		for _, property := range schema.Properties {
-			property.Nullable = property.Nullable && property.Type != huma.TypeArray
-		}
-	}
-	for _, item := range document.Paths {
-		for _, operation := range operationsOf(item) {
-			for _, p := range operation.Parameters {
-				p.Schema.Nullable = false
-			}
-		}
-	}
 }
 
 func (s *Server) serveDocument(c *fiber.Ctx) error {

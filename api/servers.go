@@ -41,7 +41,8 @@ type serversOutput struct {
 	Body *registry.List
 }
 
-type serverSettings struct {
+// ServerSettings are what people say about a server, in a body.
+type ServerSettings struct {
 	Name              string            `json:"name,omitempty" maxLength:"200" doc:"What people call it."`
 	Tags              map[string]string `json:"tags,omitempty" doc:"At most 50: keys of [A-Za-z0-9_.-]{1,64}, values of at most 128 characters. In a PATCH a null takes a tag away and the others stay."`
 	Groups            []string          `json:"groups,omitempty" doc:"At most 50 names of at most 64 characters."`
@@ -54,14 +55,14 @@ type serverPathInput struct {
 }
 
 type serverEditInput struct {
-	serverPathInput
-	IfMatch string         `header:"If-Match" doc:"The ETag that was read last: the change is refused where somebody else was faster."`
-	Body    serverSettings `json:"body"`
+	ServerID string         `path:"server_id" doc:"The server."`
+	IfMatch  string         `header:"If-Match" doc:"The ETag that was read last: the change is refused where somebody else was faster."`
+	Body     ServerSettings `json:"body"`
 }
 
 type serverCreateInput struct {
 	Body struct {
-		serverSettings
+		ServerSettings
 		ServerID string `json:"server_id" doc:"[A-Za-z0-9_-]{1,64}"`
 	}
 }
@@ -126,7 +127,7 @@ func (s *Server) listServers(c *fiber.Ctx, who asker, in *inputs) error {
 		return err
 	}
 	if list.Next != nil {
-		linkNext(c, serversPath, in.values, *list.Next)
+		linkNext(c, c.Path(), in.values, *list.Next)
 	}
 	return sendJSON(c, http.StatusOK, list)
 }

@@ -92,7 +92,7 @@ const (
 type Summary struct {
 	From          time.Time         `json:"from"`
 	To            time.Time         `json:"to"`
-	Source        schema.Resolution `json:"source"`
+	Source        schema.Resolution `json:"source" enum:"raw,hourly,mixed"`
 	Servers       SummaryServers    `json:"servers"`
 	Samples       uint64            `json:"samples"`
 	Players       SummaryPlayers    `json:"players"`
@@ -148,7 +148,7 @@ type Timeseries struct {
 	To   time.Time `json:"to"`
 	// Step is the effective bucket width as Go writes durations.
 	Step   string            `json:"step"`
-	Source schema.Resolution `json:"source"`
+	Source schema.Resolution `json:"source" enum:"raw,hourly,mixed"`
 	// Exact is false when values are bounds; absent when they are exact.
 	Exact *bool `json:"exact,omitempty"`
 	// Timestamps are bucket starts, epoch ms.
@@ -161,7 +161,7 @@ type Timeseries struct {
 // Series is one line of a chart.
 type Series struct {
 	Metric   string  `json:"metric"`
-	Agg      Agg     `json:"agg"`
+	Agg      Agg     `json:"agg" enum:"avg,min,max,sum,last,p05,p50,p95,p99,count"`
 	Unit     string  `json:"unit"`
 	ServerID *string `json:"server_id"`
 	// Tag is the tag's value and Group the group's name where series are split so.
