@@ -94,6 +94,7 @@ func (s *Server) newApp() *fiber.App {
 func (s *Server) routes() {
 	s.app.Use(s.observe, s.headAsGet, s.guard, s.identify, s.limit)
 	s.app.Use(accountPrefix, s.readBrowser)
+	s.app.Use(licensePath, s.readBrowser) // and licensesPath, which begins with it
 	s.app.Use("/api", s.requireToken)
 
 	s.openAPI()
@@ -106,6 +107,7 @@ func (s *Server) routes() {
 
 	if s.deps.Accounts != nil {
 		s.registerAccounts()
+		s.registerLicenses()
 	}
 
 	s.app.Use("/api/analytics", s.etag)

@@ -4,214 +4,6 @@
  */
 
 export interface paths {
-    "/api/admin/modules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * All modules
-         * @description Drafts, too. For platform administrators.
-         */
-        get: operations["admin-modules"];
-        put?: never;
-        /**
-         * Add a module
-         * @description As a draft. For platform administrators.
-         */
-        post: operations["admin-module-create"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/modules/{slug}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One module
-         * @description With all its versions. For platform administrators.
-         */
-        get: operations["admin-module"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Change a module
-         * @description What is left out stays. Purchases keep the price of their day. For platform administrators.
-         */
-        patch: operations["admin-module-change"];
-        trace?: never;
-    };
-    "/api/admin/modules/{slug}/deprecate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Take a module off sale
-         * @description Who owns it keeps it. For platform administrators.
-         */
-        post: operations["admin-module-deprecate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/modules/{slug}/publish": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Put a module on sale
-         * @description It needs a published version. For platform administrators.
-         */
-        post: operations["admin-module-publish"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/modules/{slug}/versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Add a version
-         * @description As a draft. JSON for a file that lies elsewhere; multipart/form-data with the parts version (this JSON without url, sha256 and size) and file for an upload of at most 32 MiB, whose digest is computed. For platform administrators.
-         */
-        post: operations["admin-version-add"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/modules/{slug}/versions/{version}/deprecate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Deprecate a version
-         * @description It is not the latest any more; it can still be installed by its number. For platform administrators.
-         */
-        post: operations["admin-version-deprecate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/modules/{slug}/versions/{version}/publish": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Publish a version
-         * @description The highest published one is the latest. For platform administrators.
-         */
-        post: operations["admin-version-publish"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/purchases": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Purchases of all licenses
-         * @description The newest first. For platform administrators.
-         */
-        get: operations["admin-purchases"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/purchases/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One purchase of any license
-         * @description With its transactions. For platform administrators.
-         */
-        get: operations["admin-purchase"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/admin/purchases/{id}/refund": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Give a purchase back
-         * @description At any time. For platform administrators.
-         */
-        post: operations["admin-purchase-refund"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/analytics/events": {
         parameters: {
             query?: never;
@@ -573,6 +365,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation
+         * @description With a bearer token: as the account that is signed in, whose email must be the invited one. Without: with the password of that email's account, or, where it has none, with the password for the account that is then made. The answer is a token for the license.
+         */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/invitations/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What an invitation is for
+         * @description For the page behind the link. Nothing is used up.
+         */
+        post: operations["lookAtInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -862,68 +694,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/modules": {
+    "/api/license": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * The catalogue
-         * @description What is on sale, and what the license owns of what is not any more.
-         */
-        get: operations["modules"];
+        /** The token's license */
+        get: operations["getLicense"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/modules/purchases": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
         /**
-         * The license's purchases
-         * @description The newest first.
-         */
-        get: operations["module-purchases"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/modules/purchases/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One purchase, with its transactions */
-        get: operations["module-purchase-show"];
-        put?: never;
-        post?: never;
-        /**
-         * Cancel a purchase that is pending
+         * Rename the license
          * @description For admins and owners.
          */
-        delete: operations["module-purchase-cancel"];
+        patch: operations["renameLicense"];
+        trace?: never;
+    };
+    "/api/license/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invitations that wait
+         * @description For admins and owners.
+         */
+        get: operations["listInvitations"];
+        put?: never;
+        /**
+         * Invite somebody
+         * @description For admins and owners. The link is good for seven days and once, for the email that it names. Inviting an email again makes the link before worthless. Where this server sends mail the link goes to the email alone; otherwise it is in the answer, to be handed over.
+         */
+        post: operations["invite"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/modules/purchases/{id}/capture": {
+    "/api/license/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an invitation back
+         * @description For admins and owners.
+         */
+        delete: operations["revokeInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/license/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The license's API keys
+         * @description For admins and owners.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description For admins and owners. The key is shown once and kept as a digest. It reads and changes this license alone, within its scopes; each operation of this reference names the scope that it needs.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/license/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key
+         * @description For admins and owners. Within seconds no process takes it any more, and live streams that were opened with it end.
+         */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/license/leave": {
         parameters: {
             query?: never;
             header?: never;
@@ -933,25 +813,25 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Complete a purchase that the buyer has agreed to
-         * @description For admins and owners. Repeating it is harmless.
+         * Leave the license
+         * @description Whoever asks is no member any more; the last owner stays. API keys that they made and invitations that they sent end.
          */
-        post: operations["module-purchase-capture"];
+        post: operations["leaveLicense"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/modules/purchases/{id}/receipt": {
+    "/api/license/members": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The receipt of a purchase */
-        get: operations["module-receipt"];
+        /** The people of the license */
+        get: operations["listMembers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -960,7 +840,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/modules/purchases/{id}/refund": {
+    "/api/license/members/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of the people of the license */
+        get: operations["getMember"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a member out
+         * @description For admins and owners; the last owner stays. API keys that the member made and invitations that they sent end. An access token that they hold reads analytics for up to 15 minutes more.
+         */
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what a member may do
+         * @description For admins and owners. Nobody changes who may do more than they, and nobody gives more than they have. The last owner stays one. API keys and invitations of one who becomes a viewer end.
+         */
+        patch: operations["changeRole"];
+        trace?: never;
+    };
+    "/api/license/nats-users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The license's NATS users
+         * @description For admins and owners. Passwords are kept as digests and not shown again.
+         */
+        get: operations["listNATSUsers"];
+        put?: never;
+        /**
+         * Make a NATS user
+         * @description For admins and owners. A license has one for its game servers, from the beginning, and one for each agent.
+         */
+        post: operations["createNATSUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/license/nats-users/{nats_user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a NATS user away
+         * @description For admins and owners. Its connections end within seconds.
+         */
+        delete: operations["revokeNATSUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/license/nats-users/{nats_user}/rotate": {
         parameters: {
             query?: never;
             header?: never;
@@ -970,25 +919,28 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give a module back
-         * @description For owners, for two weeks after the purchase. While the payment provider works on it the purchase is refunding.
+         * Give a NATS user a new password
+         * @description For admins and owners. Connections that showed the old one end within seconds, or after the overlap.
          */
-        post: operations["module-purchase-refund"];
+        post: operations["rotateNATSUser"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/modules/{slug}": {
+    "/api/license/quotas": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** One module, with its versions */
-        get: operations["module"];
+        /**
+         * What the license may publish
+         * @description null is without bound. What quotas refused is counted in GET /api/analytics/ingest. Operators change them.
+         */
+        get: operations["getQuotas"];
         put?: never;
         post?: never;
         delete?: never;
@@ -997,7 +949,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/modules/{slug}/purchase": {
+    "/api/license/transfer": {
         parameters: {
             query?: never;
             header?: never;
@@ -1007,30 +959,31 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Buy a module
-         * @description For admins and owners. 201 = completed. 202 = the buyer is to agree at approve_url; then capture it, unless the payment provider's own message is faster. A purchase that is pending is gone on with. The price is the one of this moment, whatever becomes of it later.
+         * Make another member the owner
+         * @description For owners, with their password. Whoever asks becomes an admin.
          */
-        post: operations["module-purchase"];
+        post: operations["transferLicense"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/modules/{slug}/versions/{version}/file": {
+    "/api/licenses": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * The plugin file of a version
-         * @description For admins and owners of a license that owns the module. A file that lies elsewhere is answered with 303.
-         */
-        get: operations["module-file"];
+        /** The licenses of the account */
+        get: operations["listLicenses"];
         put?: never;
-        post?: never;
+        /**
+         * Make a license
+         * @description Its maker becomes the owner. The NATS password is shown once. POST /api/auth/token gives a token for the new license.
+         */
+        post: operations["createLicense"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1177,46 +1130,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/public/modules/files/{capability}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The plugin file of a version, by a link
-         * @description Links are given to companion agents. One stands for one file, for a limited time, and for no license.
-         */
-        get: operations["linked-module-file"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/public/payments/paypal/webhook": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * What PayPal tells unasked
-         * @description For PayPal alone: messages without its signature are refused. Where PayPal is not set up there is nothing here.
-         */
-        post: operations["paypal-webhook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/livez": {
         parameters: {
             query?: never;
@@ -1272,6 +1185,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptBody: {
+            /** @description Of the account's second factor, where it has one */
+            code?: string;
+            /**
+             * @description Where the refresh token goes: cookie (HttpOnly, for browsers) or body (for scripts)
+             * @default cookie
+             * @enum {string}
+             */
+            delivery: "cookie" | "body";
+            /** @description Of an account that is made */
+            name?: string;
+            /** @description Without a bearer token: of the email's account, or for the one that is made */
+            password?: string;
+            /** @description What stands in the link behind #token= */
+            token: string;
+        };
         AcceptedBody: {
             /** @description The link that would be mailed: given to platform administrators where no mail is sent */
             link?: string;
@@ -1282,25 +1211,6 @@ export interface components {
              * @enum {string}
              */
             status: "accepted";
-        };
-        BuyInputBody: {
-            /**
-             * @description The price that the buyer has seen: another one is refused. With currency.
-             * @example 9.99
-             */
-            amount?: string;
-            /** @example USD */
-            currency?: string;
-        };
-        CataloguePage: {
-            modules: components["schemas"]["Module"][];
-            /** @description The cursor of the next page; null on the last one */
-            next: string | null;
-            /**
-             * Format: int64
-             * @description How many modules there are over all pages
-             */
-            total: number;
         };
         CodeBody: {
             code: string;
@@ -1330,11 +1240,6 @@ export interface components {
              * @description Known and not archived
              */
             total: number;
-        };
-        Dependency: {
-            /** @example 1.0.0 */
-            min_version: string;
-            module: string;
         };
         EndedBody: {
             /**
@@ -1511,24 +1416,11 @@ export interface components {
              */
             rows: number;
         };
-        Game: {
-            /** @example rust */
-            game: string;
-            /** @description null = any up to the newest */
-            max_version: string | null;
-            /** @description null = any from the first on */
-            min_version: string | null;
-        };
         Health: {
             /** @description What was found in order */
             checks?: string[];
             /** @enum {string} */
             status: "ok" | "ready";
-        };
-        History: {
-            /** @description The cursor of the next page; null on the last one */
-            next: string | null;
-            purchases: components["schemas"]["Purchase"][];
         };
         IngestBody: {
             /** Format: date-time */
@@ -1599,6 +1491,109 @@ export interface components {
              */
             servers: number | null;
         };
+        InvitationBody: {
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            /**
+             * Format: date-time
+             * @description In the past = the link is not good any more: invite again
+             */
+            expires_at: string;
+            invitation_id: string;
+            /** @description Email of who sent it */
+            invited_by: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "viewer";
+        };
+        InvitationsBody: {
+            /** @description The newest first */
+            invitations: components["schemas"]["InvitationBody"][];
+        };
+        InviteBody: {
+            /**
+             * @description Address in any script; case does not tell accounts apart.
+             * @example ada@example.org
+             */
+            email: string;
+            /**
+             * @description Not more than the asker's own
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "viewer";
+        };
+        InviteTokenBody: {
+            /** @description What stands in the link behind #token= */
+            token: string;
+        };
+        InvitedBody: {
+            /** @description Whose account may accept */
+            email: string;
+            /** Format: date-time */
+            expires_at: string;
+            invited_by: string;
+            license_name: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "viewer";
+        };
+        KeyBody: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Email of who made it: the key ends when they leave or become a viewer */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description null = until it is revoked
+             */
+            expires_at: string | null;
+            key_id: string;
+            /**
+             * Format: date-time
+             * @description To some minutes; null = never
+             */
+            last_used_at: string | null;
+            name: string;
+            /** @description Its first characters */
+            prefix: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            /** @enum {string|null} */
+            revoked_for: "revoked" | "maker-left" | null;
+            scopes: string[];
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+        };
+        KeysBody: {
+            /** @description The newest first; those that have ended stay for a week */
+            keys: components["schemas"]["KeyBody"][];
+        };
+        LicenseBody: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description What clients of NATS set as their inbox prefix */
+            inbox_prefix: string;
+            license_id: string;
+            name: string;
+            /**
+             * @description What the asker may do; null for an API key
+             * @enum {string|null}
+             */
+            role: "owner" | "admin" | "viewer" | null;
+            /** @description What game servers publish on */
+            stats_subject: string;
+            /**
+             * Format: date-time
+             * @description null = in good standing
+             */
+            suspended_at: string | null;
+        };
+        LicenseNameBody: {
+            /**
+             * @description 1 to 200 characters of any script, without control characters.
+             * @example My network
+             */
+            name: string;
+        };
         List: {
             next: string | null;
             servers: components["schemas"]["Server"][];
@@ -1658,6 +1653,52 @@ export interface components {
         LogoutBody: {
             /** @description Absent = it comes in the cookie, or the session is the bearer token's */
             refresh_token?: string;
+        };
+        MadeInvitationBody: {
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            /**
+             * Format: date-time
+             * @description In the past = the link is not good any more: invite again
+             */
+            expires_at: string;
+            invitation_id: string;
+            /** @description Email of who sent it */
+            invited_by: string;
+            /** @description Where this server sends no mail: the link, shown once, to hand over */
+            link: string | null;
+            /** @description Whether the link is mailed */
+            mail: boolean;
+            /** @enum {string} */
+            role: "owner" | "admin" | "viewer";
+        };
+        MadeKeyBody: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string | null;
+            /** @description Shown this once; for Authorization: Bearer */
+            key: string;
+            key_id: string;
+            name: string;
+            /** @description How lists name it */
+            prefix: string;
+            scopes: string[];
+        };
+        MadeLicenseBody: {
+            /** @description What clients set as their inbox prefix, to hear JetStream's acknowledgements */
+            inbox_prefix: string;
+            license_id: string;
+            name: string;
+            /** @description Shown this once */
+            nats_password: string;
+            /** @description Of the game servers */
+            nats_user: string;
+            /** @enum {string} */
+            role: "owner";
+            /** @description What game servers publish on */
+            stats_subject: string;
         };
         Mark: {
             /** @description An object, or null */
@@ -1722,6 +1763,28 @@ export interface components {
             /** @description Whether a second factor is on */
             totp: boolean;
         };
+        MemberBody: {
+            account_id: string;
+            /** @description null for viewers, who see their own alone */
+            email: string | null;
+            /** @description For If-Match */
+            etag: string;
+            /**
+             * Format: date-time
+             * @description null for viewers, and for who never signed in
+             */
+            last_login_at: string | null;
+            name: string;
+            /** @enum {string} */
+            role: "owner" | "admin" | "viewer";
+            /** Format: date-time */
+            since: string;
+            you: boolean;
+        };
+        MembersBody: {
+            /** @description Those who may do most first */
+            members: components["schemas"]["MemberBody"][];
+        };
         MembershipBody: {
             license_id: string;
             name: string;
@@ -1756,96 +1819,62 @@ export interface components {
             /** @description There are more than the 5,000 that are listed */
             more: boolean;
         };
-        Module: {
-            /** @example economy */
-            category: string;
-            /** @description The games it works with; empty = not said */
-            compatible: components["schemas"]["Game"][];
+        MyLicensesBody: {
+            /** @description Those where the account may do most first; POST /api/auth/token gives a token for one */
+            licenses: components["schemas"]["MembershipBody"][];
+        };
+        NATSCredentials: {
+            license_id: string;
+            nats_password: string;
+            nats_user: string;
+            /** Format: date-time */
+            previous_until?: string;
+            server_id?: string;
+        };
+        NATSUserBody: {
             /** Format: date-time */
             created_at: string;
             /**
-             * @description ISO 4217
-             * @example USD
+             * @description Of the game servers, or of one server's agent
+             * @enum {string}
              */
-            currency: string;
-            /** @description What must be on a server before the latest version is */
-            dependencies: components["schemas"]["Dependency"][];
+            kind: "server" | "agent";
+            nats_user: string;
+            /**
+             * Format: date-time
+             * @description Until when the password before goes on; null = it has ended
+             */
+            previous_until: string | null;
             /** Format: date-time */
-            deprecated_at: string | null;
-            /** @description Markdown as it was written: sanitise what is rendered from it */
-            description: string;
-            features: string[];
-            /** @description Name of an icon; may be empty */
-            icon: string;
-            /** @description Ids of the license's servers that have it */
-            installed_on: string[];
+            rotated_at: string | null;
+            /** @description The agent's server */
+            server_id: string | null;
+        };
+        NATSUsersBody: {
+            nats_users: components["schemas"]["NATSUserBody"][];
+        };
+        NewKeyBody: {
+            /**
+             * Format: int64
+             * @description Absent = until it is revoked
+             */
+            expires_in_days?: number;
+            /**
+             * @description 1 to 200 characters of any script, without control characters.
+             * @example My network
+             */
             name: string;
-            /** @description Whether the asker's license owns it */
-            owned: boolean;
-            /** @description The plugin's page of its publisher */
-            plugin_url: string | null;
             /**
-             * @description Decimal string; 0 is free
-             * @example 9.99
+             * @description What the key may do: read:analytics, read:license, read:modules, export, install, write:servers, write:events
+             * @example [
+             *       "export"
+             *     ]
              */
-            price: string;
-            /** Format: date-time */
-            published_at: string | null;
-            publisher: string;
-            slug: string;
-            /** @enum {string} */
-            status: "draft" | "published" | "deprecated";
-            /** Format: date-time */
-            updated_at: string;
-            /** @description The latest; null = none is published */
-            version: string | null;
-            versions?: components["schemas"]["Version"][];
+            scopes: string[];
         };
-        ModuleBody: {
-            category?: string;
-            compatible?: components["schemas"]["Game"][];
-            /**
-             * @description ISO 4217
-             * @example USD
-             */
-            currency?: string;
-            /** @description Markdown */
-            description?: string;
-            features?: string[];
-            icon?: string;
-            name?: string;
-            /** @description https */
-            plugin_url?: string;
-            /**
-             * @description Decimal string; 0 is free
-             * @example 9.99
-             */
-            price?: string;
-            publisher?: string;
-        };
-        ModuleCreateInputBody: {
-            category?: string;
-            compatible?: components["schemas"]["Game"][];
-            /**
-             * @description ISO 4217
-             * @example USD
-             */
-            currency?: string;
-            /** @description Markdown */
-            description?: string;
-            features?: string[];
-            icon?: string;
-            name?: string;
-            /** @description https */
-            plugin_url?: string;
-            /**
-             * @description Decimal string; 0 is free
-             * @example 9.99
-             */
-            price?: string;
-            publisher?: string;
-            /** @description Small letters, digits and minus; never changes */
-            slug: string;
+        NewNATSUserBody: {
+            /** @description Whose agent; absent = the user of the game servers, where it was revoked */
+            server_id?: string;
         };
         Note: {
             reason?: string;
@@ -1903,60 +1932,6 @@ export interface components {
             /** @description What was sent */
             value?: unknown;
         };
-        Purchase: {
-            /** @description Decimal string; the price when it was bought */
-            amount: string;
-            /** @description Where the buyer agrees, while the purchase is pending; null = nobody need */
-            approve_url: string | null;
-            /** @description Who bought it */
-            buyer: string;
-            /** Format: date-time */
-            completed_at: string | null;
-            /** Format: date-time */
-            created_at: string;
-            currency: string;
-            /** @description Why it failed, or still waits */
-            error: string | null;
-            /**
-             * Format: date-time
-             * @description Until when a pending one can be paid
-             */
-            expires_at: string | null;
-            /** @enum {string} */
-            gateway: "free" | "instant" | "paypal";
-            license_id?: string;
-            module: string;
-            purchase_id: string;
-            /** Format: date-time */
-            refunded_at: string | null;
-            /** @enum {string} */
-            status: "pending" | "capturing" | "completed" | "refunding" | "refunded" | "failed" | "cancelled";
-            /** @description The newest of its transactions */
-            transaction_id: string;
-            transactions?: components["schemas"]["Transaction"][];
-            /** Format: date-time */
-            updated_at: string;
-        };
-        Receipt: {
-            amount: string;
-            buyer: string;
-            currency: string;
-            gateway: string;
-            license_id: string;
-            license_name: string;
-            module: string;
-            module_name: string;
-            /** Format: date-time */
-            paid_at: string;
-            publisher: string;
-            purchase_id: string;
-            /** @description The transaction that completed the purchase */
-            receipt_number: string;
-            /** @description The payment provider's name of the payment */
-            reference: string;
-            /** Format: date-time */
-            refunded_at: string | null;
-        };
         RecoveryCodesBody: {
             /** @description Shown once; each counts once */
             recovery_codes: string[];
@@ -1969,10 +1944,6 @@ export interface components {
             license_id?: string;
             /** @description Absent = it comes in the cookie, and the next one goes there */
             refresh_token?: string;
-        };
-        RefundInputBody: {
-            /** @description Stands in the log of transactions. */
-            reason?: string;
         };
         RegisterBody: {
             /**
@@ -1997,6 +1968,17 @@ export interface components {
             new_password: string;
             /** @description What stands in the link behind #token= */
             token: string;
+        };
+        RoleBody: {
+            /** @enum {string} */
+            role: "owner" | "admin" | "viewer";
+        };
+        RotateBody: {
+            /**
+             * @description How long the old password goes on beside the new one, up to 720h; absent = it ends now.
+             * @example 1h
+             */
+            overlap?: string;
         };
         SecondFactorBody: {
             /** @description Of the app; to turn the second factor off, a recovery code does too */
@@ -2322,76 +2304,28 @@ export interface components {
              */
             stale_since: string | null;
         };
-        Transaction: {
-            actor: string;
-            amount: string;
-            /** Format: date-time */
-            at: string;
-            currency: string;
-            /** @description null = the purchase began with it */
-            from: string | null;
-            gateway: string;
-            reason: string;
-            /** @description The payment provider's name of it */
-            reference: string;
-            to: string;
-            transaction_id: string;
-        };
-        Version: {
-            /** @description Markdown as it was written */
-            changelog: string;
-            /** Format: date-time */
-            created_at: string;
-            dependencies: components["schemas"]["Dependency"][];
-            /** Format: date-time */
-            deprecated_at: string | null;
+        TransferBody: {
             /**
-             * @description Name of the plugin file
-             * @example LootManager.cs
+             * Format: uuid
+             * @description A member of the license
              */
-            file: string;
-            module: string;
-            /** Format: date-time */
-            published_at: string | null;
-            /** @description Of the file, hexadecimal */
-            sha256: string;
+            account_id: string;
+            /** @description Of the second factor, or a recovery code; where the account has one */
+            code?: string;
+            /** @description Of the account that asks */
+            password: string;
+        };
+        WithdrawnBody: {
             /**
              * Format: int64
-             * @description Of the file, bytes
+             * @description Invitations that the member had sent
              */
-            size: number;
-            /** @description Where the file lies; null = the platform has it */
-            source_url: string | null;
-            /** @enum {string} */
-            status: "draft" | "published" | "deprecated";
-            /** @example 1.0.0 */
-            version: string;
-        };
-        VersionInputBody: {
-            changelog?: string;
-            dependencies?: components["schemas"]["Dependency"][];
-            /**
-             * @description Name of the plugin file
-             * @example LootManager.cs
-             */
-            file: string;
-            /** @description Of the file, with url */
-            sha256?: string;
+            invitations_ended: number;
             /**
              * Format: int64
-             * @description Of the file in bytes, with url
+             * @description API keys that the member had made
              */
-            size?: number;
-            /** @description Where the file lies, https; not with an upload */
-            url?: string;
-            /** @example 1.1.0 */
-            version: string;
-        };
-        WebhookInputBody: {
-            /** @example PAYMENT.CAPTURE.COMPLETED */
-            event_type: string;
-            /** @description Of the event: one counts once */
-            id: string;
+            keys_ended: number;
         };
     };
     responses: never;
@@ -2402,976 +2336,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    "admin-modules": {
-        parameters: {
-            query?: {
-                search?: string;
-                category?: string;
-                game?: string;
-                status?: "draft" | "published" | "deprecated";
-                /** @description As in the catalogue. */
-                sort?: string;
-                /** @description 1 to 200, default 50. */
-                limit?: string;
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    Link?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CataloguePage"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-module-create": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ModuleCreateInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-module": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The module. */
-                slug: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-module-change": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag that was read last: the change is refused where somebody else was faster. */
-                "If-Match"?: string;
-            };
-            path: {
-                /** @description The module. */
-                slug: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ModuleBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-module-deprecate": {
-        parameters: {
-            query?: never;
-            header?: {
-                "If-Match"?: string;
-            };
-            path: {
-                /** @description The module. */
-                slug: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-module-publish": {
-        parameters: {
-            query?: never;
-            header?: {
-                "If-Match"?: string;
-            };
-            path: {
-                /** @description The module. */
-                slug: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-version-add": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The module. */
-                slug: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VersionInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-version-deprecate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The module. */
-                slug: string;
-                version: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-version-publish": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The module. */
-                slug: string;
-                version: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Module"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-purchases": {
-        parameters: {
-            query?: {
-                /** @description Only this license's. Default all. */
-                license_id?: string;
-                status?: "pending" | "capturing" | "completed" | "refunding" | "refunded" | "failed" | "cancelled";
-                /** @description How many purchases a page has: 1 to 200, default 50. */
-                limit?: string;
-                /** @description Where the page begins: next of the page before, or its header Link. */
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    Link?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["History"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-purchase": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The purchase. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Purchase"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "admin-purchase-refund": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The purchase. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["RefundInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Purchase"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     events: {
         parameters: {
             query?: {
@@ -5329,6 +4293,127 @@ export interface operations {
             };
         };
     };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookAtInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteTokenBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -6453,26 +5538,9 @@ export interface operations {
             };
         };
     };
-    modules: {
+    getLicense: {
         parameters: {
-            query?: {
-                /** @description Only modules with this in their slug, name, publisher, description or features, whatever the case. */
-                search?: string;
-                /** @description Only modules of this category. */
-                category?: string;
-                /** @description Only modules that say they work with this game. */
-                game?: string;
-                /** @description Only what the license owns, or does not. */
-                owned?: "true" | "false";
-                /** @description Only what is on one of the license's servers, or on none. */
-                installed?: "true" | "false";
-                /** @description name, price, published_at or updated_at; with a minus before it from the highest down. */
-                sort?: string;
-                /** @description How many modules a page has: 1 to 200, default 50. */
-                limit?: string;
-                /** @description Where the page begins: next of the page before, or its header Link. */
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -6482,11 +5550,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    Link?: string;
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CataloguePage"];
+                    "application/json": components["schemas"]["LicenseBody"];
                 };
             };
             /** @description Unauthorized */
@@ -6545,14 +5613,91 @@ export interface operations {
             };
         };
     };
-    "module-purchases": {
+    renameLicense: {
         parameters: {
-            query?: {
-                /** @description How many purchases a page has: 1 to 200, default 50. */
-                limit?: string;
-                /** @description Where the page begins: next of the page before, or its header Link. */
-                cursor?: string;
+            query?: never;
+            header?: {
+                /** @description The ETag that was read last: the change is refused where somebody else was faster. */
+                "If-Match"?: string;
             };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicenseNameBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LicenseBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInvitations: {
+        parameters: {
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -6562,11 +5707,10 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["History"];
+                    "application/json": components["schemas"]["InvitationsBody"];
                 };
             };
             /** @description Unauthorized */
@@ -6625,26 +5769,26 @@ export interface operations {
             };
         };
     };
-    "module-purchase-show": {
+    invite: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                /** @description The purchase. */
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteBody"];
+            };
+        };
         responses: {
-            /** @description OK */
-            200: {
+            /** @description Created */
+            201: {
                 headers: {
-                    Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Purchase"];
+                    "application/json": components["schemas"]["MadeInvitationBody"];
                 };
             };
             /** @description Unauthorized */
@@ -6703,12 +5847,12 @@ export interface operations {
             };
         };
     };
-    "module-purchase-cancel": {
+    revokeInvitation: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description The purchase. */
+                /** @description The invitation */
                 id: string;
             };
             cookie?: never;
@@ -6778,14 +5922,11 @@ export interface operations {
             };
         };
     };
-    "module-purchase-capture": {
+    listKeys: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                /** @description The purchase. */
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -6793,11 +5934,10 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Purchase"];
+                    "application/json": components["schemas"]["KeysBody"];
                 };
             };
             /** @description Unauthorized */
@@ -6856,110 +5996,26 @@ export interface operations {
             };
         };
     };
-    "module-receipt": {
-        parameters: {
-            query?: {
-                /** @description html is a page to be printed. */
-                format?: "json" | "html" | "text";
-            };
-            header?: never;
-            path: {
-                /** @description The purchase. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Receipt"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "module-purchase-refund": {
+    createKey: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                /** @description The purchase. */
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/json": components["schemas"]["RefundInputBody"];
+                "application/json": components["schemas"]["NewKeyBody"];
             };
         };
         responses: {
-            /** @description OK */
-            200: {
+            /** @description Created */
+            201: {
                 headers: {
-                    Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Purchase"];
+                    "application/json": components["schemas"]["MadeKeyBody"];
                 };
             };
             /** @description Unauthorized */
@@ -7018,13 +6074,236 @@ export interface operations {
             };
         };
     };
-    module: {
+    revokeKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description The module. */
-                slug: string;
+                /** @description The key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leaveLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WithdrawnBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMembers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member */
+                account_id: string;
             };
             cookie?: never;
         };
@@ -7037,7 +6316,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Module"];
+                    "application/json": components["schemas"]["MemberBody"];
                 };
             };
             /** @description Unauthorized */
@@ -7096,22 +6375,716 @@ export interface operations {
             };
         };
     };
-    "module-purchase": {
+    removeMember: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key with the same body gives the same answer. */
-                "Idempotency-Key"?: string;
+                /** @description The ETag that was read last: the change is refused where somebody else was faster. */
+                "If-Match"?: string;
             };
             path: {
-                /** @description The module. */
-                slug: string;
+                /** @description The member */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WithdrawnBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read last: the change is refused where somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The member */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNATSUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NATSUsersBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createNATSUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNATSUserBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NATSCredentials"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeNATSUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user */
+                nats_user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateNATSUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user */
+                nats_user: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["BuyInputBody"];
+                "application/json": components["schemas"]["RotateBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NATSCredentials"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQuotas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestQuotas"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transferLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLicenses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyLicensesBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LicenseNameBody"];
             };
         };
         responses: {
@@ -7122,16 +7095,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Purchase"];
-                };
-            };
-            /** @description The buyer is to agree */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Purchase"];
+                    "application/json": components["schemas"]["MadeLicenseBody"];
                 };
             };
             /** @description Unauthorized */
@@ -7145,115 +7109,6 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "module-file": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description One range of bytes. */
-                Range?: string;
-                /** @description The ETag that the range is of: another file is sent whole. */
-                "If-Range"?: string;
-            };
-            path: {
-                /** @description The module. */
-                slug: string;
-                /** @description The version's number. */
-                version: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The file; its ETag is its SHA-256 */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A part of it */
-            206: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The range is not within the file */
-            416: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7801,160 +7656,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Timeseries"];
                 };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "linked-module-file": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description One range of bytes. */
-                Range?: string;
-                /** @description The ETag that the range is of: another file is sent whole. */
-                "If-Range"?: string;
-            };
-            path: {
-                /** @description What the platform has made: it stands for one file, for a time. */
-                capability: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The file; its ETag is its SHA-256 */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A part of it */
-            206: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description The range is not within the file */
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "paypal-webhook": {
-        parameters: {
-            query?: never;
-            header?: {
-                "PAYPAL-TRANSMISSION-ID"?: string;
-                "PAYPAL-TRANSMISSION-TIME"?: string;
-                "PAYPAL-TRANSMISSION-SIG"?: string;
-                "PAYPAL-CERT-URL"?: string;
-                /** @description SHA256withRSA */
-                "PAYPAL-AUTH-ALGO"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WebhookInputBody"];
-            };
-        };
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Unprocessable Entity */
             422: {
