@@ -63,7 +63,8 @@ type modulesOutput struct {
 	Body *module.CataloguePage
 }
 
-type modulePathInput struct {
+// ModulePath names a module.
+type ModulePath struct {
 	Slug string `path:"slug" doc:"The module."`
 }
 
@@ -73,17 +74,18 @@ type moduleOutput struct {
 }
 
 type moduleFileInput struct {
-	modulePathInput
+	ModulePath
 	Version string `path:"version" doc:"The version's number."`
-	fileHeaders
+	FileHeaders
 }
 
 type linkedFileInput struct {
 	Capability string `path:"capability" doc:"What the platform has made: it stands for one file, for a time."`
-	fileHeaders
+	FileHeaders
 }
 
-type fileHeaders struct {
+// FileHeaders choose what is sent of a file.
+type FileHeaders struct {
 	Range   string `header:"Range" doc:"One range of bytes." example:"bytes=1048576-"`
 	IfRange string `header:"If-Range" doc:"The ETag that the range is of: another file is sent whole."`
 }
@@ -97,7 +99,7 @@ func (s *Server) registerModules() {
 		OperationID: "modules", Method: http.MethodGet, Path: modulesPath, Tags: tags, Summary: "The catalogue",
 		Description: "What is on sale, and what the license owns of what is not any more.",
 	}, auth.Viewer, s.listModules)
-	route[modulePathInput, moduleOutput](s, huma.Operation{
+	route[ModulePath, moduleOutput](s, huma.Operation{
 		OperationID: "module", Method: http.MethodGet, Path: modulePath, Tags: tags, Summary: "One module, with its versions",
 	}, auth.Viewer, s.showModule)
 	route[moduleFileInput, struct{}](s, fileOperation(huma.Operation{

@@ -42,7 +42,8 @@ type adminModulesInput struct {
 	Cursor   string `query:"cursor"`
 }
 
-type moduleBody struct {
+// ModuleBody is what administrators say about a module.
+type ModuleBody struct {
 	Name        string        `json:"name,omitempty" maxLength:"100"`
 	Description string        `json:"description,omitempty" maxLength:"20000" doc:"Markdown"`
 	Features    []string      `json:"features,omitempty" maxItems:"50"`
@@ -58,23 +59,23 @@ type moduleBody struct {
 type moduleCreateInput struct {
 	Body struct {
 		Slug string `json:"slug" doc:"Small letters, digits and minus; never changes"`
-		moduleBody
+		ModuleBody
 	}
 }
 
 type moduleEditInput struct {
-	modulePathInput
+	ModulePath
 	IfMatch string     `header:"If-Match" doc:"The ETag that was read last: the change is refused where somebody else was faster."`
-	Body    moduleBody `json:"body"`
+	Body    ModuleBody `json:"body"`
 }
 
 type moduleSetInput struct {
-	modulePathInput
+	ModulePath
 	IfMatch string `header:"If-Match"`
 }
 
 type versionInput struct {
-	modulePathInput
+	ModulePath
 	Body struct {
 		Version      string              `json:"version" example:"1.1.0"`
 		File         string              `json:"file" doc:"Name of the plugin file" example:"LootManager.cs"`
@@ -87,14 +88,14 @@ type versionInput struct {
 }
 
 type versionPathInput struct {
-	modulePathInput
+	ModulePath
 	Version string `path:"version"`
 }
 
 type adminPurchasesInput struct {
 	License string `query:"license_id" format:"uuid" doc:"Only this license's. Default all."`
 	Status  string `query:"status" enum:"pending,capturing,completed,refunding,refunded,failed,cancelled"`
-	purchasesInput
+	PurchasesPage
 }
 
 // adminRoute adds a route for platform administrators; handle reads path, query and body itself, like route's.
@@ -119,7 +120,7 @@ func (s *Server) registerAdminModules() {
 	}
 	adminRoute[adminModulesInput, modulesOutput](s, op("admin-modules", http.MethodGet, adminModulesPath, "All modules", "Drafts, too.", 200), s.adminListModules)
 	adminRoute[moduleCreateInput, moduleOutput](s, op("admin-module-create", http.MethodPost, adminModulesPath, "Add a module", "As a draft.", 201), s.adminCreateModule)
-	adminRoute[modulePathInput, moduleOutput](s, op("admin-module", http.MethodGet, adminModulePath, "One module", "With all its versions.", 200), s.adminShowModule)
+	adminRoute[ModulePath, moduleOutput](s, op("admin-module", http.MethodGet, adminModulePath, "One module", "With all its versions.", 200), s.adminShowModule)
 	adminRoute[moduleEditInput, moduleOutput](s, op("admin-module-change", http.MethodPatch, adminModulePath, "Change a module",
 		"What is left out stays. Purchases keep the price of their day.", 200), s.adminChangeModule)
 	adminRoute[moduleSetInput, moduleOutput](s, op("admin-module-publish", http.MethodPost, adminModulePath+"/publish", "Put a module on sale",
@@ -135,7 +136,7 @@ func (s *Server) registerAdminModules() {
 		"It is not the latest any more; it can still be installed by its number.", 200), s.adminSetVersion(module.Deprecated))
 	adminRoute[adminPurchasesInput, purchasesOutput](s, op("admin-purchases", http.MethodGet, adminPurchasesPath, "Purchases of all licenses", "The newest first.", 200),
 		s.adminListPurchases)
-	adminRoute[purchasePathInput, purchaseOutput](s, op("admin-purchase", http.MethodGet, adminPurchasePath, "One purchase of any license", "With its transactions.", 200),
+	adminRoute[PurchasePath, purchaseOutput](s, op("admin-purchase", http.MethodGet, adminPurchasePath, "One purchase of any license", "With its transactions.", 200),
 		s.adminShowPurchase)
 	adminRoute[refundInput, purchaseOutput](s, op("admin-purchase-refund", http.MethodPost, adminPurchasePath+"/refund", "Give a purchase back", "At any time.", 200),
 		s.adminRefund)

@@ -25,7 +25,7 @@ const (
 )
 
 type buyInput struct {
-	modulePathInput
+	ModulePath
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key with the same body gives the same answer."`
 	Body *struct {
 		Amount   string `json:"amount,omitempty" doc:"The price that the buyer has seen: another one is refused. With currency." example:"9.99"`
@@ -38,7 +38,8 @@ type purchaseOutput struct {
 	Body     purchase.Purchase
 }
 
-type purchasesInput struct {
+// PurchasesPage chooses a page of purchases.
+type PurchasesPage struct {
 	Limit  string `query:"limit" doc:"How many purchases a page has: 1 to 200, default 50."`
 	Cursor string `query:"cursor" doc:"Where the page begins: next of the page before, or its header Link."`
 }
@@ -48,19 +49,20 @@ type purchasesOutput struct {
 	Body *purchase.History
 }
 
-type purchasePathInput struct {
+// PurchasePath names a purchase.
+type PurchasePath struct {
 	ID string `path:"id" format:"uuid" doc:"The purchase."`
 }
 
 type refundInput struct {
-	purchasePathInput
+	PurchasePath
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"500" doc:"Stands in the log of transactions."`
 	} `required:"false"`
 }
 
 type receiptInput struct {
-	purchasePathInput
+	PurchasePath
 	Format string `query:"format" enum:"json,html,text" default:"json" doc:"html is a page to be printed."`
 }
 
@@ -79,13 +81,13 @@ func (s *Server) registerPurchases() {
 	accepted := s.huma.OpenAPI().Components.Schemas.Schema(typeOfPurchase, true, "Purchase")
 	buy.Responses = map[string]*huma.Response{"202": {Description: "The buyer is to agree", Content: map[string]*huma.MediaType{"application/json": {Schema: accepted}}}}
 	route[buyInput, purchaseOutput](s, buy, auth.Admin, s.buyModule)
-	route[purchasesInput, purchasesOutput](s, op("module-purchases", http.MethodGet, purchasesPath, "The license's purchases", "The newest first.", http.StatusOK),
+	route[PurchasesPage, purchasesOutput](s, op("module-purchases", http.MethodGet, purchasesPath, "The license's purchases", "The newest first.", http.StatusOK),
 		auth.Viewer, s.listPurchases)
-	route[purchasePathInput, purchaseOutput](s, op("module-purchase-show", http.MethodGet, purchasePath, "One purchase, with its transactions", "", http.StatusOK),
+	route[PurchasePath, purchaseOutput](s, op("module-purchase-show", http.MethodGet, purchasePath, "One purchase, with its transactions", "", http.StatusOK),
 		auth.Viewer, s.showPurchase)
-	route[purchasePathInput, purchaseOutput](s, op("module-purchase-capture", http.MethodPost, purchasePath+"/capture", "Complete a purchase that the buyer has agreed to",
+	route[PurchasePath, purchaseOutput](s, op("module-purchase-capture", http.MethodPost, purchasePath+"/capture", "Complete a purchase that the buyer has agreed to",
 		"For admins and owners. Repeating it is harmless.", http.StatusOK), auth.Admin, s.capturePurchase)
-	route[purchasePathInput, struct{}](s, op("module-purchase-cancel", http.MethodDelete, purchasePath, "Cancel a purchase that is pending",
+	route[PurchasePath, struct{}](s, op("module-purchase-cancel", http.MethodDelete, purchasePath, "Cancel a purchase that is pending",
 		"For admins and owners.", http.StatusNoContent), auth.Admin, s.cancelPurchase)
 	route[refundInput, purchaseOutput](s, op("module-purchase-refund", http.MethodPost, purchasePath+"/refund", "Give a module back",
 		"For owners, for two weeks after the purchase. While the payment provider works on it the purchase is refunding.", http.StatusOK),

@@ -62,12 +62,14 @@ type paypalCapture struct {
 // captured is what was taken for an order: a *Refusal where nothing was.
 func (o paypalOrder) captured() (Result, error) {
 	for _, unit := range o.Units {
-		for _, c := range unit.Payments.Captures {
-			if c.CustomID == "" {
-				c.CustomID = unit.CustomID
-			}
-			return c.result()
+		if len(unit.Payments.Captures) == 0 {
+			continue
 		}
+		c := unit.Payments.Captures[0] // we ask for whole captures: there is no second one
+		if c.CustomID == "" {
+			c.CustomID = unit.CustomID
+		}
+		return c.result()
 	}
 	switch o.Status {
 	case "CREATED", "SAVED", "PAYER_ACTION_REQUIRED", "APPROVED":
