@@ -56,6 +56,12 @@ func cheap() auth.HasherConfig {
 
 func openPeople(t testing.TB, change func(*account.Config, *account.Deps), more ...func(*people, *Deps)) *people {
 	t.Helper()
+	return openPeopleWith(t, change, func(*Config, *Deps) {}, more...)
+}
+
+// openPeopleWith is openPeople with more beside the accounts.
+func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), with func(*Config, *Deps), more ...func(*people, *Deps)) *people {
+	t.Helper()
 	p := &people{t: t, pool: schematest.Postgres(t), clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
 	keys, err := auth.LoadOrCreateKeys(p.keyFile)
 	if err != nil {
@@ -78,6 +84,7 @@ func openPeople(t testing.TB, change func(*account.Config, *account.Deps), more 
 		for _, add := range more {
 			add(p, d)
 		}
+		with(c, d)
 	})
 	return p
 }
