@@ -30,7 +30,8 @@ func Archived() (names []string) {
 // Derived are the tables that an archive leaves out: what they hold follows from what it has, or serves the program alone.
 func Derived() []string {
 	return []string{
-		"license_hourly", "license_hourly_totals", "license_minutely", "license_minutely_totals", "message_ids", "user_licenses",
+		"license_hourly", "license_hourly_totals", "license_minutely", "license_minutely_totals", "message_ids", "server_daily",
+		"user_licenses",
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const claimErasure = `-- name: ClaimErasure :one
-UPDATE erasures SET lease_until = now() + make_interval(secs => $1)
+UPDATE erasures SET lease_until = now() + make_interval(secs => $1::float8)
 WHERE id = (
     SELECT e.id FROM erasures e
     WHERE e.finished_at IS NULL AND e.not_before <= now() AND (e.lease_until IS NULL OR e.lease_until < now())
@@ -93,19 +93,25 @@ func (q *Queries) CreateErasure(ctx context.Context, arg CreateErasureParams) er
 }
 
 const delayErasure = `-- name: DelayErasure :exec
-UPDATE erasures SET last_error = $1, lease_until = NULL, not_before = now() + make_interval(secs => $2)
-WHERE id = $3
+UPDATE erasures SET removed = $1, last_error = $2, lease_until = NULL, not_before = now() + make_interval(secs => $3::float8)
+WHERE id = $4
 `
 
 type DelayErasureParams struct {
+	Removed     []byte
 	LastError   string
 	WaitSeconds float64
 	ID          uuid.UUID
 }
 
-// DelayErasure notes what went wrong, and when to try again.
+// DelayErasure notes what was removed, what went wrong, and when to try again.
 func (q *Queries) DelayErasure(ctx context.Context, arg DelayErasureParams) error {
-	_, err := q.db.Exec(ctx, delayErasure, arg.LastError, arg.WaitSeconds, arg.ID)
+	_, err := q.db.Exec(ctx, delayErasure,
+		arg.Removed,
+		arg.LastError,
+		arg.WaitSeconds,
+		arg.ID,
+	)
 	return err
 }
 
@@ -216,7 +222,7 @@ func (q *Queries) ListLicenseTables(ctx context.Context) ([]string, error) {
 
 const passErasure = `-- name: PassErasure :exec
 UPDATE erasures SET passes = passes + 1, removed = $1, last_error = '', lease_until = NULL,
-    not_before = now() + make_interval(secs => $2)
+    not_before = now() + make_interval(secs => $2::float8)
 WHERE id = $3
 `
 
