@@ -15,6 +15,7 @@ import (
 	"corrosion/api/account"
 	"corrosion/api/archive"
 	"corrosion/api/auth"
+	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
 	"corrosion/api/erasure"
 	"corrosion/api/events"
@@ -206,6 +207,8 @@ type Deps struct {
 	Archives *archive.Archivist
 	// Accounts are people's; nil serves none of their routes.
 	Accounts *account.Service
+	// EarlyAccess is what visitors may do before the launch; nil serves none of it.
+	EarlyAccess *earlyaccess.Service
 	// Static is the built dashboard, index.html at its root; nil serves none.
 	Static fs.FS
 	// Demo is the license that may be read without signing in; nil means none.

@@ -46,6 +46,7 @@ func (s *Server) openAPI() {
 				{Name: "Servers", Description: "Which servers there are, and what people say about them."},
 				{Name: "Events", Description: "Marks on charts."},
 				{Name: "Demo", Description: "The demo network, without signing in."},
+				{Name: "Early access", Description: "The list, the founding program and the roadmap, before the launch."},
 				{Name: "Operation", Description: "For those who run the program."},
 			},
 		},
