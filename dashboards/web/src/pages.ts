@@ -109,4 +109,20 @@ export const pages: Page[] = [
     access: 'person',
     component: () => import('./views/Account.vue'),
   },
+  {
+    path: '/early-access',
+    name: 'early-access',
+    title: 'Early access',
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/EarlyAccess.vue'),
+  },
+  {
+    path: '/early-access/confirm',
+    name: 'early-access-confirm',
+    title: 'Confirm',
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/EarlyAccessConfirm.vue'),
+  },
 ]

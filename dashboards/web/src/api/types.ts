@@ -50,3 +50,14 @@ export type Role = NonNullable<Me['role']>
 
 /** An error answer, RFC 9457; what a proxy in between wrote may have less. */
 export type Problem = Partial<Schemas['Problem']>
+
+export type EarlyAccess = Schemas['EarlyAccessBody']
+export type Challenge = Schemas['ChallengeBody']
+export type Work = Schemas['WorkBody']
+export type Joined = Schemas['JoinedBody']
+export type Claimed = Schemas['ClaimedBody']
+export type EarlyConfirmed = Schemas['ConfirmedBody']
+export type Roadmap = Schemas['RoadmapBody']
+export type RoadmapItem = Schemas['RoadmapItem']
+export type Milestone = Schemas['RoadmapMilestone']
+export type Counted = Schemas['CountedBody']

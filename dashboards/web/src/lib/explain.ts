@@ -53,6 +53,10 @@ const byCode: Record<string, Explanation> = {
     title: 'The link is not valid any more',
     advice: 'It was used or is too old: ask for another one.',
   },
+  'proof-needed': {
+    title: 'Too many requests from your network',
+    advice: 'This browser could not show that it is no robot: try again in a while, or over https.',
+  },
   'session-ended': { title: 'The session has ended', advice: 'Sign in again.' },
 }
 
