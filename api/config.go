@@ -20,7 +20,9 @@ import (
 	"corrosion/api/erasure"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
+	"corrosion/api/installation"
 	"corrosion/api/live"
+	"corrosion/api/module"
 	"corrosion/api/query"
 	"corrosion/api/registry"
 	"corrosion/schema"
@@ -197,6 +199,8 @@ type Deps struct {
 	Readiness []Readiness
 	// ExportJobs keeps export jobs; nil serves none.
 	ExportJobs *exportjob.Manager
+	// Installations brings modules onto servers; nil serves none of its routes.
+	Installations *installation.Manager
 	// Live feeds live streams and is closed with the server; nil answers 503.
 	Live *live.Hub
 	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.
@@ -207,6 +211,9 @@ type Deps struct {
 	Archives *archive.Archivist
 	// Accounts are people's; nil serves none of their routes.
 	Accounts *account.Service
+	// Modules is the catalogue of modules and Purchases sells them; nil serves none of their routes.
+	Modules   *module.Catalogue
+	Purchases Purchases
 	// EarlyAccess is what visitors may do before the launch; nil serves none of it.
 	EarlyAccess *earlyaccess.Service
 	// Static is the built dashboard, index.html at its root; nil serves none.

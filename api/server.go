@@ -124,9 +124,13 @@ func (s *Server) routes() {
 	s.registerEvents()
 	s.registerMetricNames()
 	s.registerDemoNetwork()
+	s.registerInstallations() // before what stands for any module
 	s.describeExport()
 	s.app.Get(exportPath, s.export)
 	s.registerExportJobs()
+	if s.deps.Modules != nil && s.deps.Purchases != nil {
+		s.registerModules()
+	}
 	s.describeLive()
 	s.app.Get(livePath, s.live)
 	s.app.Get(demoLivePath, s.demoLive)
@@ -144,6 +148,7 @@ func (s *Server) Open() error {
 	s.listener = newListener(inner, s.cfg.WriteTimeout)
 	handler := s.app.Handler()
 	s.app.Server().Handler = func(ctx *fasthttp.RequestCtx) { s.handle(ctx, handler) }
+	s.app.Server().HeaderReceived = s.allowUploads
 	s.serving.Go(func() { s.served = s.app.Server().Serve(s.listener) })
 	return nil
 }

@@ -29,6 +29,8 @@ type apiCommand struct {
 	jwtKeys
 	listening
 	exportFlags
+	moduleFlags
+	agentFlags
 	natsLogins
 	quotaFlags
 	accountFlags
@@ -85,7 +87,7 @@ func (c *apiCommand) open(e *env, r *roles) error {
 	if r.ClickHouseHTTPURL == "" {
 		r.ClickHouseHTTPURL = local.HTTPFromNative(r.ClickHouseURL)
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}
@@ -99,9 +101,11 @@ type apiSettings struct {
 	listening
 	accountFlags
 	earlyFlags
-	files  exportjob.Config
-	quotas schema.Quotas
-	demo   bool
+	files   exportjob.Config
+	modules moduleFlags
+	agents  agentFlags
+	quotas  schema.Quotas
+	demo    bool
 }
 
 // startAPI listens and serves until close; it returns the URL.
@@ -144,6 +148,12 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, Erasures: erasures, Archives: archive.New(r.pool, exporter),
 		ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
 		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
+	}
+	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {
+		return "", err
+	}
+	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules); err != nil {
+		return "", err
 	}
 	if pages, built := dashboards.Web(); built {
 		deps.Static = pages
