@@ -56,6 +56,12 @@ func cheap() auth.HasherConfig {
 
 func openPeople(t testing.TB, change func(*account.Config, *account.Deps)) *people {
 	t.Helper()
+	return openPeopleWith(t, change, nil)
+}
+
+// openPeopleWith is a server with more on the same Postgres.
+func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), more func(*pgxpool.Pool) func(*Config, *Deps)) *people {
+	t.Helper()
 	p := &people{t: t, pool: schematest.Postgres(t), clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
 	keys, err := auth.LoadOrCreateKeys(p.keyFile)
 	if err != nil {
@@ -75,6 +81,9 @@ func openPeople(t testing.TB, change func(*account.Config, *account.Deps)) *peop
 	p.harness = open(t, unreachable, func(c *Config, d *Deps) {
 		c.AddressQuota = Quota{Requests: 100000, Window: time.Minute}
 		d.Keys, d.Accounts, d.Now, d.Licenses = keys, p.service, p.clock.Now, everyLicense{}
+		if more != nil {
+			more(p.pool)(c, d)
+		}
 	})
 	return p
 }

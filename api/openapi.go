@@ -41,6 +41,8 @@ func (s *Server) openAPI() {
 				{Name: "Analytics", Description: "What a license's servers measured."},
 				{Name: "Servers", Description: "Which servers there are, and what people say about them."},
 				{Name: "Events", Description: "Marks on charts."},
+				{Name: "Audit", Description: "Who did what."},
+				{Name: "Administration", Description: "For those who run the platform."},
 				{Name: "Demo", Description: "The demo network, without signing in."},
 				{Name: "Operation", Description: "For those who run the program."},
 			},

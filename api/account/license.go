@@ -8,10 +8,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"corrosion/api/audit"
 	"corrosion/api/auth"
 	"corrosion/api/store"
 	"corrosion/schema/pg"
@@ -64,6 +66,10 @@ func CreateLicense(ctx context.Context, pool *pgxpool.Pool, want NewLicense) (Cr
 		digest := sha256.Sum256([]byte(created.NATSPassword))
 		if err := queries.CreateNATSUser(ctx, pg.CreateNATSUserParams{Name: created.NATSUser, LicenseID: id, PasswordSha256: digest[:]}); err != nil {
 			return fmt.Errorf("store the NATS user: %w", err)
+		}
+		note := audit.Done(ctx, "license.created", id, "license", id.String(), map[string]any{"name": name})
+		if err := audit.Write(ctx, queries, time.Now(), note); err != nil {
+			return err
 		}
 		if want.Email == "" {
 			return nil
