@@ -162,6 +162,7 @@ type Queries interface {
 	Summary(context.Context, query.SummaryRequest) (*query.Summary, error)
 	Timeseries(context.Context, query.TimeseriesRequest) (*query.Timeseries, error)
 	IngestLog(context.Context, query.IngestRequest) (*query.IngestLog, error)
+	MetricNames(context.Context, query.MetricsRequest) (*query.MetricNames, error)
 	Retention(context.Context) (schema.Retention, error)
 	Stored(context.Context, uuid.UUID) (*query.Stored, error)
 }

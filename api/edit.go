@@ -28,8 +28,7 @@ func route[I, O any](s *Server, op huma.Operation, least auth.Role, handle func(
 	s.prepare(&op)
 	huma.Register(s.documenter, op, func(context.Context, *I) (*O, error) { return nil, nil })
 	s.learn(op)
-	path := strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
-	s.app.Add(op.Method, path, func(c *fiber.Ctx) error {
+	s.app.Add(op.Method, fiberPath(op.Path), func(c *fiber.Ctx) error {
 		st := stateOf(c)
 		license, err := st.license()
 		if err != nil {
@@ -38,13 +37,20 @@ func route[I, O any](s *Server, op huma.Operation, least auth.Role, handle func(
 		if !st.identity.Role.AtLeast(least) {
 			return errForbidden
 		}
-		retention, err := s.deps.Queries.Retention(c.UserContext())
-		if err != nil {
-			return err
-		}
-		in := newInputs(st.values, s.known[knownKey(op.Method, op.Path)], s.deps.Now(), retention)
-		return handle(c, asker{license, st.identity.Role}, in)
+		return s.handleInputs(c, op, asker{license, st.identity.Role}, handle)
 	})
+}
+
+// fiberPath is a path of the document as Fiber writes it.
+func fiberPath(path string) string { return strings.NewReplacer("{", ":", "}", "").Replace(path) }
+
+// handleInputs reads the query of a request and lets the operation's handler answer it.
+func (s *Server) handleInputs(c *fiber.Ctx, op huma.Operation, who asker, handle func(*fiber.Ctx, asker, *inputs) error) error {
+	retention, err := s.deps.Queries.Retention(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return handle(c, who, newInputs(stateOf(c).values, s.known[knownKey(op.Method, op.Path)], s.deps.Now(), retention))
 }
 
 // sendJSON answers with a value; nothing between here and the reader may keep it unasked.

@@ -135,7 +135,7 @@ func (s *Server) listEvents(c *fiber.Ctx, who asker, in *inputs) error {
 		values := cloneValues(in.values, "range", "from", "to")
 		values.Set("from", f.From.UTC().Format(time.RFC3339Nano))
 		values.Set("to", f.To.UTC().Format(time.RFC3339Nano))
-		linkNext(c, eventsPath, values, next)
+		linkNext(c, c.Path(), values, next)
 	}
 	return sendJSON(c, http.StatusOK, list)
 }

@@ -78,6 +78,10 @@ func (f *fakeQueries) Timeseries(_ context.Context, r query.TimeseriesRequest) (
 	}, f.err
 }
 
+func (f *fakeQueries) MetricNames(context.Context, query.MetricsRequest) (*query.MetricNames, error) {
+	return &query.MetricNames{Metrics: []query.MetricName{}}, f.err
+}
+
 func (f *fakeQueries) IngestLog(_ context.Context, r query.IngestRequest) (*query.IngestLog, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -27,7 +27,7 @@ func (s *Server) livez(c *fiber.Ctx) error {
 func (s *Server) readyz(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), s.cfg.ReadyTimeout)
 	defer cancel()
-	names, faults := s.checkReadiness(ctx)
+	names, faults := checkReadiness(ctx, s.deps.Readiness)
 	if len(faults) > 0 {
 		return &notReadyError{faults: faults}
 	}
@@ -35,14 +35,14 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 	return c.JSON(Health{Status: "ready", Checks: names})
 }
 
-func (s *Server) checkReadiness(ctx context.Context) (names []string, faults []ProblemError) {
+func checkReadiness(ctx context.Context, checks []Readiness) (names []string, faults []ProblemError) {
 	type result struct {
 		name string
 		err  error
 	}
-	results := make([]result, len(s.deps.Readiness))
+	results := make([]result, len(checks))
 	var wg sync.WaitGroup
-	for i, check := range s.deps.Readiness {
+	for i, check := range checks {
 		wg.Go(func() { results[i].name, results[i].err = check(ctx) })
 	}
 	wg.Wait()

@@ -120,6 +120,8 @@ func (s *Server) routes() {
 	s.registerDemo()
 	s.registerServers()
 	s.registerEvents()
+	s.registerMetricNames()
+	s.registerDemoNetwork()
 	s.describeExport()
 	s.app.Get(exportPath, s.export)
 	s.registerExportJobs()

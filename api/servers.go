@@ -127,7 +127,7 @@ func (s *Server) listServers(c *fiber.Ctx, who asker, in *inputs) error {
 		return err
 	}
 	if list.Next != nil {
-		linkNext(c, serversPath, in.values, *list.Next)
+		linkNext(c, c.Path(), in.values, *list.Next)
 	}
 	return sendJSON(c, http.StatusOK, list)
 }

@@ -92,12 +92,14 @@ func TestTenantMatrix(t *testing.T) {
 	conn := schematest.ClickHouse(t)
 	schematest.InsertSamples(t, conn, []schema.Sample{
 		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
+		sampleAt(demoLicense, "demo", time.Now().Add(-time.Minute)),
 	})
 	pool := schematest.Postgres(t)
 	h := openStoredOn(t, pool, withPlatform(t, pool, ""), withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
 	maps.Copy(matrix, auditTenantRoutes())
+	maps.Copy(matrix, demoNetworkRoutes())
 	for _, operation := range documentedOperations(t, h) {
 		if strings.Contains(operation, " "+adminPrefix+"/") {
 			continue // no license's token opens them: TestAdminMatrix

@@ -45,7 +45,7 @@ func resolutionOf(table string) Resolution {
 	switch table {
 	case "samples", "samples_minutely", "license_minutely", "license_minutely_totals":
 		return Raw
-	case "samples_hourly", "metrics_hourly", "network_hours", "license_hourly", "license_hourly_totals", "ingest_log":
+	case "samples_hourly", "metrics_hourly", "network_hours", "license_hourly", "license_hourly_totals", "server_daily", "ingest_log":
 		return Hourly
 	}
 	return Fixed

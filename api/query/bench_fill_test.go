@@ -12,15 +12,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// fillRaw stores samples of servers that publish every 10 s over [from_s, from_s + steps * 10 s), generated where they are
+// fillRaw stores samples of servers that publish every so many seconds over [from_s, from_s + steps * every), generated where they are
 // stored: days that swing, noise, restarts after a day or so. The views fill the rollups.
 const fillRaw = `INSERT INTO corrosion.samples (license_id, server_id, ts, n, boot, players, max_players, queued, joining, sleepers, fps, frame_ms, entities, memory_mb, cpu_percent, net_in, net_out, uptime_s, map, version, epoch, seq, idx, received_at)
 WITH
-    intDiv(number, {steps:UInt64}) AS server, {from_s:Int64} + number % {steps:UInt64} * 10 AS second, intHash64(number * 7919 + {from_s:Int64}) AS noise,
+    intDiv(number, {steps:UInt64}) AS server, {from_s:Int64} + number % {steps:UInt64} * {every:UInt64} AS second, intHash64(number * 7919 + {from_s:Int64}) AS noise,
     80000 + server * 7919 % 30000 AS life, (1 + sin(second * 2 * pi() / 86400 + server % 7)) / 2 AS tide
 SELECT
     {license:UUID}, concat('server-', leftPad(toString(server), 5, '0')), fromUnixTimestamp64Milli(second * 1000 + server * 37 % 9000 + noise % 300, 'UTC') AS at,
-    intDiv(second % life, 10), concat('boot-', toString(intDiv(second, life))),
+    intDiv(second % life, {every:UInt64}), concat('boot-', toString(intDiv(second, life))),
     toUInt32(5 + server % 30 + (40 + server % 50) * tide + noise % 3), 100 + server % 4 * 50, toUInt32(tide > 0.9 ? noise % 12 : 0), noise % 50 = 0 ? 1 : 0, toUInt32(200 + server % 90 + 50 * tide),
     60 - 12 * tide - (noise % 257) / 64, 16.6 + 5 * tide + (noise % 511) / 128, toUInt32(100000 + server * 10 + second % life), round(6000 + second % life / 30 + noise % 50 / 7, 2), round(35 + 40 * tide + noise % 1000 / 90, 1),
     toUInt64(20000 + 90000 * tide + noise % 4096), toUInt64(90000 + 400000 * tide + noise % 16384), toUInt32(second % life), 'Procedural Map', '2592.241.1', 1, number, 0, at
@@ -64,6 +64,10 @@ type benchFill struct {
 	conn              driver.Conn
 	now               time.Time
 	rawDays, hourDays int
+	// denseDays are how many of the days with samples have one every 10 s; those before have one a minute.
+	denseDays int
+	// until is when to stop; the next run goes on from there.
+	until time.Time
 }
 
 func (f benchFill) exec(ctx context.Context, query string, args ...any) error {
@@ -71,14 +75,21 @@ func (f benchFill) exec(ctx context.Context, query string, args ...any) error {
 	return f.conn.Exec(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), query, args...)
 }
 
-// hours fills the hours before raw, and the license's own from them.
+// copyHours stores a day's hours again, some days earlier, with boots and starts of their own.
+const copyHours = `INSERT INTO corrosion.samples_hourly
+SELECT * REPLACE (hour - toIntervalDay({days:UInt16}) AS hour, arrayMap(boot -> boot - {days:UInt16}, boots) AS boots, arrayMap(start -> toUInt32(start - 8640 * {days:UInt16}), starts) AS starts)
+FROM corrosion.samples_hourly WHERE license_id = {license:UUID} AND hour >= toDateTime({from_s:Int64}, 'UTC') AND hour < toDateTime({from_s:Int64} + 86400, 'UTC')`
+
+// hours fills the hours before raw, one day and then its copies, and the license's own from them.
 func (f benchFill) hours(t testing.TB, n network) {
 	t.Helper()
-	rawFrom := f.rawFrom()
-	for days := f.hourDays; days > f.rawDays; days -= 5 {
-		oldest := rawFrom.Add(-time.Duration(days-f.rawDays) * day)
-		args := []any{clickhouse.Named("license", n.license.String()), clickhouse.Named("servers", n.servers), clickhouse.Named("from_s", oldest.Unix()), clickhouse.Named("hours", 24*min(5, days-f.rawDays))}
-		if err := f.exec(t.Context(), strings.Replace(fillHours, "FIELDS", hourFields(), 1), args...); err != nil {
+	newest := f.rawFrom().Add(-day)
+	args := []any{clickhouse.Named("license", n.license.String()), clickhouse.Named("servers", n.servers), clickhouse.Named("from_s", newest.Unix()), clickhouse.Named("hours", 24)}
+	if err := f.exec(t.Context(), strings.Replace(fillHours, "FIELDS", hourFields(), 1), args...); err != nil {
+		t.Fatal(err)
+	}
+	for days := 1; days < f.hourDays-f.rawDays; days++ {
+		if err := f.exec(t.Context(), copyHours, append(args, clickhouse.Named("days", days))...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,15 +100,19 @@ func (f benchFill) rawFrom() time.Time {
 	return f.now.Truncate(time.Hour).Add(-time.Duration(f.rawDays) * day)
 }
 
-// raw fills the samples of all licenses in order of time, less and less with one INSERT.
-func (f benchFill) raw(t testing.TB, networks []network) {
+// raw fills the samples of all licenses in order of time from a moment on, less and less with one INSERT.
+func (f benchFill) raw(t testing.TB, networks []network, from time.Time) {
 	t.Helper()
 	begun := time.Now()
-	for from := f.rawFrom(); from.Before(f.now); {
+	for from.Before(f.now) {
+		if time.Now().After(f.until) {
+			t.Skipf("filled until %s so far: run it again", from.Format(time.RFC3339))
+		}
 		width := widthOf(f.now.Sub(from))
+		every := f.every(from)
 		for _, n := range networks {
 			err := f.exec(t.Context(), fillRaw, clickhouse.Named("license", n.license.String()), clickhouse.Named("servers", n.servers),
-				clickhouse.Named("from_s", from.Unix()), clickhouse.Named("steps", int(width/(10*time.Second))))
+				clickhouse.Named("from_s", from.Unix()), clickhouse.Named("every", int(every.Seconds())), clickhouse.Named("steps", int(width/every)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,6 +121,14 @@ func (f benchFill) raw(t testing.TB, networks []network) {
 			fmt.Printf("filled until %s in %s; load %s\n", from.Format(time.RFC3339), time.Since(begun).Round(time.Second), loadAverage())
 		}
 	}
+}
+
+// every is how far apart the samples from a moment on are.
+func (f benchFill) every(from time.Time) time.Duration {
+	if f.now.Sub(from) > time.Duration(f.denseDays)*day+2*time.Hour {
+		return time.Minute
+	}
+	return 10 * time.Second
 }
 
 // widthOf is how much of what is left comes with one INSERT: less and less, as the parts of a live table lie.

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,17 +21,24 @@ import (
 )
 
 var benching = struct {
-	run                                *bool
-	servers, others, raw, hours, asked *int
-	data                               *string
+	run                                       *bool
+	servers, others, raw, hours, asked, dense *int
+	limit                                     *time.Duration
+	data, only, clients                       *string
+	trace                                     *bool
 }{
 	run:     flag.Bool("bench.query", false, "run TestBenchQuery"),
 	servers: flag.Int("bench.servers", 1000, "`servers` of the license that is asked; a second one has a tenth"),
 	others:  flag.Int("bench.others", 20, "`servers` of each of the eight licenses beside them"),
 	raw:     flag.Int("bench.raw", 7, "`days` of samples every 10 s"),
+	dense:   flag.Int("bench.dense", 7, "`days` of them every 10 s; those before every minute"),
 	hours:   flag.Int("bench.hours", 90, "`days` of hours, those with samples included"),
 	asked:   flag.Int("bench.asked", 100, "`times` that each question is asked by each number of clients"),
+	limit:   flag.Duration("bench.limit", time.Hour, "how `long` to fill; with -bench.data another run goes on"),
 	data:    flag.String("bench.data", "", "`directory` that keeps what was filled, for another run; absent: nothing is kept"),
+	only:    flag.String("bench.only", "", "`pattern` of the questions to ask"),
+	trace:   flag.Bool("bench.trace", false, "print what each statement took and read instead, as ClickHouse says"),
+	clients: flag.String("bench.clients", "1,4,16", "`numbers` of clients that ask at once"),
 }
 
 // TestBenchQuery prints how long summaries and timeseries of a license take, beside a license with a tenth of the servers.
@@ -53,23 +62,44 @@ func TestBenchQuery(t *testing.T) {
 	buildTotals(t, conn)
 	printSizes(t, conn)
 	engine := New(conn, DefaultConfig(), func() time.Time { return now })
+	chosen := regexp.MustCompile(*benching.only)
 	questions := [2][]question{benchQuestions(engine, networks[0], now), benchQuestions(engine, networks[1], now)}
-	fmt.Printf("\np50 / p99 in ms of %d answers each; load %s\n\n| question | %d servers, 1 client | 4 clients | 16 clients | %d servers, 1 client | times for ten times the data |\n|---|---|---|---|---|---|\n",
-		*benching.asked, loadAverage(), networks[0].servers, networks[1].servers)
-	for i, q := range questions[0] {
-		line := "| " + q.name
-		var alone float64
-		for _, clients := range []int{1, 4, 16} {
-			p50, p99 := q.measure(t, clients)
-			line += fmt.Sprintf(" | %.0f / %.0f", p50, p99)
-			if clients == 1 {
-				alone = p50
+	if *benching.trace {
+		for _, q := range questions[0] {
+			if chosen.MatchString(q.name) {
+				q.trace(t, conn)
 			}
 		}
-		p50, p99 := questions[1][i].measure(t, 1)
-		fmt.Printf("%s | %.0f / %.0f | %.1f |\n", line, p50, p99, alone/p50)
+		return
+	}
+	fmt.Printf("\np50 / p99 in ms of %d answers each; load %s\n\n| question | %d servers, %s clients | %d servers, 1 client | times for ten times the data |\n|---%s|---|---|\n",
+		*benching.asked, loadAverage(), networks[0].servers, strings.ReplaceAll(*benching.clients, ",", " clients | "), networks[1].servers, strings.Repeat("|---", 1+strings.Count(*benching.clients, ",")))
+	for i, q := range questions[0] {
+		if chosen.MatchString(q.name) {
+			q.print(t, questions[1][i])
+		}
 	}
 	fmt.Println("\nload", loadAverage())
+}
+
+// print is a line of the table; less is the same question about a tenth of the data.
+func (q question) print(t *testing.T, less question) {
+	t.Helper()
+	line := "| " + q.name
+	var alone float64
+	for _, text := range strings.Split(*benching.clients, ",") {
+		clients, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p50, p99 := q.measure(t, clients)
+		line += fmt.Sprintf(" | %.0f / %.0f", p50, p99)
+		if clients == 1 {
+			alone = p50
+		}
+	}
+	p50, p99 := less.measure(t, 1)
+	fmt.Printf("%s | %.0f / %.0f | %.1f |\n", line, p50, p99, alone/p50)
 }
 
 // benchNetworks are ten licenses; the first is asked, the second has a tenth of its servers.
@@ -91,12 +121,16 @@ func fillNetworks(t *testing.T, conn driver.Conn, networks []network) time.Time 
 		}
 		return at
 	}
-	fill := benchFill{conn: conn, now: time.Now(), rawDays: *benching.raw, hourDays: *benching.hours}
-	if time.Since(newest(networks[0])) > day {
+	fill := benchFill{conn: conn, now: time.Now(), rawDays: *benching.raw, denseDays: *benching.dense, hourDays: *benching.hours, until: time.Now().Add(*benching.limit)}
+	from := newest(networks[len(networks)-1]).Truncate(10 * time.Second).Add(10 * time.Second)
+	if fill.now.Sub(from) > 30*day {
 		for _, n := range networks {
 			fill.hours(t, n)
 		}
-		fill.raw(t, networks)
+		from = fill.rawFrom()
+	}
+	if fill.now.Sub(from) > 3*time.Hour {
+		fill.raw(t, networks, from)
 	}
 	return newest(networks[0]).Add(time.Millisecond)
 }
@@ -108,7 +142,7 @@ func buildTotals(t *testing.T, conn driver.Conn) {
 	for before := uint64(1); ; {
 		refreshTotals(t, conn)
 		var rows uint64
-		err := conn.QueryRow(t.Context(), "SELECT (SELECT uniqExact(license_id, minute) FROM corrosion.license_minutely_totals) + (SELECT uniqExact(license_id, hour) FROM corrosion.license_hourly_totals)").Scan(&rows)
+		err := conn.QueryRow(t.Context(), "SELECT (SELECT uniqExact(license_id, minute) FROM corrosion.license_minutely_totals) + (SELECT uniqExact(license_id, hour) FROM corrosion.license_hourly_totals) + (SELECT uniqExact(license_id, day) FROM corrosion.server_daily)").Scan(&rows)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,6 +208,46 @@ func benchQuestions(e *Engine, n network, now time.Time) (questions []question) 
 		}
 	}
 	return questions
+}
+
+// traced is what a question's statements took, as ClickHouse's own log says.
+const traced = `SELECT log_comment, count() AS n, toUInt64(quantile(0.5)(query_duration_ms)), toUInt64(max(query_duration_ms)), toUInt64(avg(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1000),
+		toUInt64(avg(read_rows)), toUInt64(avg(read_bytes) / 1024), toUInt64(max(memory_usage) / 1048576)
+	FROM system.query_log WHERE type = 'QueryFinish' AND startsWith(log_comment, 'api/query ') AND event_time_microseconds >= fromUnixTimestamp64Micro(?) GROUP BY log_comment ORDER BY 3 DESC`
+
+// trace asks some times and prints each statement's share.
+func (q question) trace(t *testing.T, conn driver.Conn) {
+	t.Helper()
+	var times []float64
+	begun := time.Now()
+	for i := range 11 {
+		if i == 1 { // the first warms up
+			begun, times = time.Now(), nil
+		}
+		at := time.Now()
+		if err := q.ask(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, time.Since(at).Seconds()*1000)
+	}
+	p50, _, _ := percentile(times, 0.5)
+	fmt.Printf("\n%s: p50 %.0f ms of 10; load %s\n\n| statement | times | p50 ms | most ms | CPU ms | rows read | KiB read | peak MiB |\n|---|---|---|---|---|---|---|---|\n", q.name, p50, loadAverage())
+	if err := conn.Exec(t.Context(), "SYSTEM FLUSH LOGS"); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), traced, begun.UnixMicro())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n, p50, most, cpu, read, kib, mib uint64
+		if err := rows.Scan(&name, &n, &p50, &most, &cpu, &read, &kib, &mib); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("| %s | %d | %d | %d | %d | %d | %d | %d |\n", strings.TrimPrefix(name, "api/query "), n, p50, most, cpu, read, kib, mib)
+	}
 }
 
 // measure asks from several clients at once and returns percentiles in ms; one question beforehand warms up.

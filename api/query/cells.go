@@ -35,7 +35,7 @@ func (c composition) Cells(table string) cells {
 	case "samples_hourly":
 		return cells{c, table, "hour", false, hourIs + " AND " + c.Within("live_hours", "hour")}
 	case "license_minutely":
-		return cells{c, table, "minute", false, outside(minuteIs, "live", "minute")}
+		return cells{c, table, "minute", false, outside(minuteIs, "elsewhere", "minute")}
 	default:
 		return cells{c, table, "toStartOfMinute(ts)", true, sampleIs + " AND " + c.Within("live", "ts")}
 	}

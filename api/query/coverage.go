@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -37,12 +38,24 @@ type coverage struct {
 	live, totals []gap
 	// liveHours and totalHours are the same for hours.
 	liveHours, totalHours []gap
+	// elsewhere are the stretches that minutes' states do not answer: live, and what hours do instead.
+	elsewhere []gap
+	// staleHours are the hours that license_hourly may not answer, ms.
+	staleHours []int64
+	// known are the servers' days that are true; parts lays out a summary over them.
+	known []dayRows
+	parts dayParts
+	// named are the stretches that hold the hours of restarts that only samples tell.
+	named []gap
 }
 
 // stale is what ClickHouse says about rollups, ms since the epoch.
 type stale struct {
 	samples                                              uint64
 	minutelyHours, hourlyHours, totalMinutes, totalHours []int64
+	// days, builds and daySamples describe the servers' days that are true.
+	days, builds []int64
+	daySamples   []uint64
 }
 
 // spans are the parts of an answer: hours fill [hourFrom, cut), raw and minutes fill [cut, to).
@@ -50,6 +63,8 @@ type spans struct {
 	hourFrom, cut, to time.Time
 	// checkFrom is from where rows are compared with the servers' hours: older ones change no more.
 	checkFrom time.Time
+	// daysFrom and daysTo are the servers' days of use; zero: none.
+	daysFrom, daysTo time.Time
 }
 
 // cover asks whether the rollups of the whole license may be read, and where not. Chosen servers have none.
@@ -59,7 +74,7 @@ func (e *Engine) cover(ctx context.Context, s Scope, p spans) (coverage, error) 
 	}
 	var found stale
 	err := e.run.query(ctx, coverageStatement(s, p), func(rows driver.Rows) error {
-		return rows.Scan(&found.samples, &found.minutelyHours, &found.hourlyHours, &found.totalMinutes, &found.totalHours)
+		return rows.Scan(&found.samples, &found.minutelyHours, &found.hourlyHours, &found.totalMinutes, &found.totalHours, &found.days, &found.builds, &found.daySamples)
 	})
 	if err != nil {
 		return coverage{}, err
@@ -76,7 +91,10 @@ func coverageStatement(s Scope, p spans) statement {
 	args := append(s.arguments(), hourRange(p.hourFrom, p.cut)...)
 	args = append(args, clickhouse.Named("body_from", from/1000), clickhouse.Named("body_to", to/1000),
 		clickhouse.Named("check_from", schema.FloorHour(check).Unix()), clickhouse.Named("check_to", schema.CeilHour(p.to).Unix()))
-	return newStatement("coverage", composition{}, args)
+	if !p.daysTo.IsZero() {
+		args = append(args, clickhouse.Named("days_from", p.daysFrom.Unix()), clickhouse.Named("days_to", p.daysTo.Unix()))
+	}
+	return newStatement("coverage", composition{Days: !p.daysTo.IsZero()}, args)
 }
 
 // body is the whole minutes of the raw part; empty where it holds none.
@@ -96,8 +114,26 @@ func newCoverage(p spans, s stale) coverage {
 	live := slices.Concat(edges, stretches(s.minutelyHours, hourMillis))
 	c.totals = joinGaps(slices.Concat(live, stretches(s.totalMinutes, minute)), cut, to)
 	c.live = joinGaps(live, cut, to)
+	c.elsewhere, c.staleHours = c.live, s.hourlyHours
 	c.liveHours = joinGaps(stretches(s.hourlyHours, hourMillis), p.hourFrom.UnixMilli(), cut)
 	c.totalHours = joinGaps(slices.Concat(stretches(s.hourlyHours, hourMillis), stretches(s.totalHours, hourMillis)), p.hourFrom.UnixMilli(), cut)
+	for i, at := range s.days { // a day with an hour that differs from the servers' hours is not to be trusted
+		if !slices.ContainsFunc(s.hourlyHours, func(hour int64) bool { return at <= hour && hour < at+dayMillis }) {
+			c.known = append(c.known, dayRows{at, s.builds[i], s.daySamples[i]})
+		}
+	}
+	return c
+}
+
+// byHours lets hours answer [from, to), of whole hours, in the place of minutes.
+func (c coverage) byHours(from, to int64) coverage {
+	var edges []gap
+	for _, g := range c.live {
+		edges = append(edges, gap{From: g.From, To: min(g.To, from)}, gap{From: max(g.From, to), To: g.To})
+	}
+	c.live = joinGaps(edges, math.MinInt64, math.MaxInt64)
+	c.elsewhere = joinGaps(append(edges, gap{From: from, To: to}), math.MinInt64, math.MaxInt64)
+	c.liveHours = joinGaps(stretches(c.staleHours, hourMillis), from, to)
 	return c
 }
 
@@ -144,12 +180,18 @@ func (c coverage) arguments() (args []any) {
 	if !c.whole {
 		return nil
 	}
-	for _, kind := range []string{"live", "totals", "live_hours", "total_hours"} {
+	args = c.boundsOf("live", "totals", "live_hours", "total_hours", "elsewhere")
+	return append(args, clickhouse.Named("body_from", c.bodyFrom/1000), clickhouse.Named("body_to", c.bodyTo/1000))
+}
+
+// boundsOf name the gaps of some kinds.
+func (c coverage) boundsOf(kinds ...string) (args []any) {
+	for _, kind := range kinds {
 		for _, g := range c.gaps(kind) {
 			args = append(args, clickhouse.Named(fmt.Sprintf("%s%d_from", kind, g.Index), g.From), clickhouse.Named(fmt.Sprintf("%s%d_to", kind, g.Index), g.To))
 		}
 	}
-	return append(args, clickhouse.Named("body_from", c.bodyFrom/1000), clickhouse.Named("body_to", c.bodyTo/1000))
+	return args
 }
 
 // Whole tells whether the license's own rollups are read.
@@ -163,6 +205,9 @@ func (c coverage) Within(kind, column string) (text string) {
 			text += " OR "
 		}
 		text += column + " >= " + fmt.Sprintf(bound, kind, g.Index, "from") + " AND " + column + " < " + fmt.Sprintf(bound, kind, g.Index, "to")
+	}
+	if text == "" {
+		return "0"
 	}
 	return "(" + text + ")"
 }
@@ -178,6 +223,14 @@ func (c coverage) gaps(kind string) []gap {
 		return c.totals
 	case "live_hours":
 		return c.liveHours
+	case "elsewhere":
+		return c.elsewhere
+	case "hours":
+		return c.parts.hours
+	case "restart_hours":
+		return c.parts.restartHours
+	case "named":
+		return c.named
 	default:
 		return c.totalHours
 	}

@@ -53,6 +53,8 @@ type composition struct {
 	Hours, Recent bool
 	// Head says that the range begins on a whole minute within an hour, Raw that raw samples are still there.
 	Head, Raw bool
+	// Tail says that the range ends within an hour, Days that servers' days are read.
+	Tail, Days bool
 	// coverage says what the license's own rollups may answer.
 	coverage
 }
@@ -95,6 +97,9 @@ func (c composition) Slot() string {
 
 // Level is a percentile's level.
 func (c composition) Level() string { return "0." + strings.TrimPrefix(string(c.Agg), "p") }
+
+// MostUnsure bounds how many hours may be named whose restarts only samples tell; one more means too many.
+func (composition) MostUnsure() int { return mostUnsure + 1 }
 
 // LevelIndex is the place of a percentile in the hours' sketches.
 func (c composition) LevelIndex() int { return 1 + slices.Index([]Agg{P05, P50, P95, P99}, c.Agg) }

@@ -27,6 +27,11 @@ type summaryStatements struct {
 	peak statement
 	// old are the restarts before raw; sure those after it that the hours tell, unsure those that only raw tells.
 	old, sure, unsure statement
+	// restarts takes the place of old and sure for a whole license, and named that of unsure while they are few.
+	restarts statement
+	named    func(unsureHours) statement
+	// days is how many samples the servers' days hold that are read.
+	days uint64
 }
 
 func newSummaryStatements(s Scope, p summaryPlan, cover coverage, now time.Time) summaryStatements {
@@ -45,10 +50,10 @@ func newSummaryStatements(s Scope, p summaryPlan, cover coverage, now time.Time)
 		players:  playersStatement(s, p, c),
 		sketched: newStatement("summary_sketches", c, edges),
 	}
-	statements.restarts(s, p, c)
+	statements.changes(s, p, c)
 	if cover.whole {
-		statements.figures = newStatement("license_figures", measured, append(p.wholeArguments(s), cover.arguments()...))
-		statements.servers = licenseServersStatement(s, p, c, now)
+		statements.figures = licenseFiguresStatement(s, p, measured)
+		statements.license(s, p, c, now)
 		if p.source != schema.Raw {
 			statements.peak = newStatement("network_peak", c, p.wholeArguments(s))
 		}
@@ -65,18 +70,75 @@ func (p summaryPlan) wholeArguments(s Scope) []any {
 	return append(args, hourRange(p.From, p.cut)...)
 }
 
-func licenseServersStatement(s Scope, p summaryPlan, c composition, now time.Time) statement {
-	from := p.hourFrom
-	mask := ^uint64(0)
-	c.Head, c.Raw = p.From.Before(from) && from.Before(p.To) && p.From.Equal(p.From.Truncate(time.Minute)), p.source != schema.Hourly
+// licenseFiguresStatement takes whole hours from the license's hours, also where its minutes are kept.
+func licenseFiguresStatement(s Scope, p summaryPlan, c composition) statement {
+	if p.source == schema.Hourly || !p.hourFrom.Before(p.hourTo) {
+		return newStatement("license_figures", c, append(p.wholeArguments(s), c.coverage.arguments()...))
+	}
+	c.coverage, c.Hours = c.byHours(p.hourFrom.UnixMilli(), p.hourTo.UnixMilli()), true
+	args := append(s.arguments(), rawRange(p.cut, p.To)...)
+	args = append(args, hourRange(p.hourFrom, p.hourTo)...)
+	return newStatement("license_figures", c, append(args, c.coverage.arguments()...))
+}
+
+// license adds what is asked of each server of a license.
+func (st *summaryStatements) license(s Scope, p summaryPlan, c composition, now time.Time) {
+	from, mask := p.hourFrom, ^uint64(0)
+	c.Raw, c.Tail = p.source != schema.Hourly, p.tail()
+	c.Head = p.From.Before(from) && from.Before(p.To) && p.From.Equal(p.From.Truncate(time.Minute))
 	if c.Head {
 		from, mask = schema.FloorHour(p.From), mask<<p.From.Minute()
 	}
+	c.parts = p.parts(c.known, from)
+	c.Days, st.days = len(c.parts.rows) > 0, c.parts.samples
 	args := append(s.arguments(), rawRange(p.From, p.To)...)
-	args = append(append(args, hourRange(from, p.hourTo)...), s.Book.arguments()...)
-	return newStatement("license_servers", c, append(args,
-		clickhouse.Named("head_to", p.hourFrom.Unix()), clickhouse.Named("head_mask", mask),
-		clickhouse.Named("head_ms", p.hourFrom.UnixMilli()), clickhouse.Named("tail_ms", p.hourTo.UnixMilli()), clickhouse.Named("end_minute", endMinute(p.To, now))))
+	args = append(append(args, c.parts.arguments()...), s.Book.arguments()...)
+	args = append(args,
+		clickhouse.Named("head_hour", from.Unix()), clickhouse.Named("head_to", p.hourFrom.Unix()), clickhouse.Named("head_mask", mask), clickhouse.Named("head_ms", p.hourFrom.UnixMilli()),
+		clickhouse.Named("tail_hour", p.hourTo.Unix()), clickhouse.Named("tail_ms", p.hourTo.UnixMilli()), clickhouse.Named("tail_end_ms", schema.CeilHour(p.To).UnixMilli()),
+		clickhouse.Named("end_minute", endMinute(p.To, now)))
+	st.servers = newStatement("license_servers", c, append(args, c.boundsOf("hours")...))
+	args = append(args, c.boundsOf("restart_hours")...)
+	st.restarts = newStatement("license_restarts", c, append(args, p.restartArguments()...))
+	st.named = func(u unsureHours) statement { return namedStatement(s, p, c, u) }
+}
+
+// restartArguments name the hours whose changes are counted, and how.
+func (p summaryPlan) restartArguments() []any {
+	since, oldUntil := schema.FloorHour(p.From), p.cut
+	if p.source == schema.Raw {
+		oldUntil = time.Unix(0, 0)
+	}
+	near := since.Add(-time.Hour)
+	return []any{
+		clickhouse.Named("counted_from", since.Unix()), clickhouse.Named("near_from", near.Unix()), clickhouse.Named("near_day", near.Truncate(day).Unix()),
+		clickhouse.Named("lookback_minute", since.Add(-restartLookback).Unix()/60),
+		clickhouse.Named("old_until", oldUntil.Unix()), clickhouse.Named("whole_from", schema.CeilHour(p.From).Unix()),
+	}
+}
+
+// mostUnsure is how many hours of servers may be looked at one by one.
+const mostUnsure = 5000
+
+// unsureHours are hours of servers whose restarts only samples tell, each with the server's hour before; s since the epoch.
+type unsureHours struct {
+	servers       []string
+	hours, before []uint32
+}
+
+func namedStatement(s Scope, p summaryPlan, c composition, u unsureHours) statement {
+	since := schema.FloorHour(p.From)
+	var stretchesOf []gap
+	for i := range u.hours {
+		for _, hour := range []uint32{u.hours[i], u.before[i]} {
+			stretchesOf = append(stretchesOf, gap{From: int64(hour) * 1000, To: int64(hour)*1000 + hourMillis})
+		}
+	}
+	c.named = joinGaps(stretchesOf, since.Add(-restartLookback).UnixMilli(), p.To.UnixMilli())
+	args := append(s.arguments(), rawRange(since.Add(-restartLookback), p.To)...)
+	args = append(args, clickhouse.Named("counted_from_ms", p.cut.UnixMilli()), clickhouse.Named("unsure_servers", u.servers),
+		clickhouse.Named("unsure_hours", u.hours), clickhouse.Named("hours_before", u.before))
+	return newStatement("restarts_named", c, append(args, c.boundsOf("named")...))
 }
 
 // endMinute is the minute at which the range or now ends, rounded up.
@@ -105,7 +167,7 @@ func playersStatement(s Scope, p summaryPlan, c composition) statement {
 	return newStatement("summary_players", c, args)
 }
 
-func (st *summaryStatements) restarts(s Scope, p summaryPlan, c composition) {
+func (st *summaryStatements) changes(s Scope, p summaryPlan, c composition) {
 	if p.source != schema.Raw {
 		st.old = newStatement("restarts_hours", c, restartArguments(s, p.From, p.cut))
 	}

@@ -95,7 +95,8 @@ func goldenLicenses(t *testing.T, files map[string][]statement) {
 	t.Helper()
 	all := Scope{License: goldenLicense}
 	hour := utc(2026, 3, 10, 8, 0, 0).UnixMilli()
-	some := stale{minutelyHours: []int64{hour}, hourlyHours: []int64{hour - 20*24*hourMillis}, totalMinutes: []int64{hour + 90*minute}, totalHours: []int64{hour - 9*24*hourMillis}}
+	midnight := utc(2026, 3, 10, 0, 0, 0).UnixMilli()
+	some := stale{days: []int64{midnight - 6*dayMillis, midnight - 3*dayMillis}, builds: []int64{midnight, midnight + 1}, daySamples: []uint64{5, 6}, minutelyHours: []int64{hour}, hourlyHours: []int64{hour - 20*24*hourMillis}, totalMinutes: []int64{hour + 90*minute}, totalHours: []int64{hour - 9*24*hourMillis}}
 	for file, length := range map[string]time.Duration{"license_raw": day, "license_mixed": 30 * day} {
 		from := goldenNow.Add(-length).Truncate(time.Minute)
 		for _, agg := range []Agg{Avg, Sum, Min, Last, P95, Count} {
@@ -120,7 +121,8 @@ func goldenLicenses(t *testing.T, files map[string][]statement) {
 		plan := planSummary(Range{from, goldenNow}, goldenNow, schema.DefaultRetention())
 		spans := plan.spans(goldenNow, 7*day)
 		s := newSummaryStatements(all, plan, newCoverage(spans, some), goldenNow)
-		files[file] = append(files[file], withText(coverageStatement(all, spans), s.servers, s.figures, s.players, s.peak)...)
+		files[file] = append(files[file], withText(coverageStatement(all, spans), s.servers, s.restarts, s.figures, s.players, s.peak,
+			s.named(unsureHours{[]string{"eu-1"}, []uint32{uint32(hour / 1000)}, []uint32{uint32(hour/1000) - 7200}}))...)
 	}
 }
 

@@ -47,6 +47,7 @@ func storedTables() map[string]storedTable {
 		"network_hours":           {"network_hourly", "hour", "sum(t.samples)"},
 		"license_hourly":          {"license_hourly", "hour", "sum(t.samples)"},
 		"license_hourly_totals":   {"license_hourly_totals", "hour", "sum(t.samples)"},
+		"server_daily":            {"server_daily", "day", "sum(t.samples)"},
 		"event_log":               {"events", "ts", ""},
 		"ingest_log":              {"ingest_log", "minute", ""},
 	}

@@ -27,14 +27,30 @@ func (e *Engine) Summary(ctx context.Context, r SummaryRequest) (*Summary, error
 	if err != nil {
 		return nil, err
 	}
-	statements := newSummaryStatements(r.Scope, plan, cover, now)
+	figures, err := e.figures(ctx, r.Scope, plan, cover, now)
+	if errors.Is(err, errDaysMoved) {
+		cover.known = nil
+		figures, err = e.figures(ctx, r.Scope, plan, cover, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return figures.summary(plan), nil
+}
+
+// errDaysMoved says that servers' days were computed anew between asking for them and reading them.
+var errDaysMoved = errors.New("days were computed anew")
+
+// figures asks for everything that a summary holds.
+func (e *Engine) figures(ctx context.Context, scope Scope, plan summaryPlan, cover coverage, now time.Time) (*summaryFigures, error) {
+	statements := newSummaryStatements(scope, plan, cover, now)
 	var figures summaryFigures
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(e.cfg.Concurrency)
 	group.Go(func() error { return e.run.players(ctx, statements.players, &figures) })
 	group.Go(func() error { return e.measured(ctx, plan, cover, statements, &figures) })
 	if cover.whole {
-		group.Go(func() error { return e.run.reported(ctx, statements.servers, &figures) })
+		group.Go(func() error { return e.run.reported(ctx, statements, &figures) })
 	}
 	if statements.peak.text != "" {
 		group.Go(func() error { return e.run.peak(ctx, statements.peak, &figures) })
@@ -44,7 +60,7 @@ func (e *Engine) Summary(ctx context.Context, r SummaryRequest) (*Summary, error
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return figures.summary(plan), nil
+	return &figures, nil
 }
 
 // measured asks for what is taken over all samples; percentiles of raw are exact while the samples are few enough.
@@ -68,7 +84,9 @@ func (e *Engine) measured(ctx context.Context, plan summaryPlan, cover coverage,
 
 // spans are the parts of the answer.
 func (p summaryPlan) spans(now time.Time, kept time.Duration) spans {
-	return spans{hourFrom: p.From, cut: p.cut, to: p.To, checkFrom: now.Add(-kept - day)}
+	s := spans{hourFrom: p.From, cut: p.cut, to: p.To, checkFrom: now.Add(-kept - day)}
+	s.daysFrom, s.daysTo = p.daySpan()
+	return s
 }
 
 func (r SummaryRequest) check(retention schema.Retention) error {
@@ -123,9 +141,14 @@ func (r runner) whole(ctx context.Context, s statement, f *summaryFigures) error
 }
 
 // reported fills in what is asked of each server of a license.
-func (r runner) reported(ctx context.Context, s statement, f *summaryFigures) error {
-	return r.query(ctx, s, func(rows driver.Rows) error {
-		return rows.Scan(&f.reporting, &f.capacity, &f.slotsReported, &f.slotsExpected, &f.startsMeasured)
+func (r runner) reported(ctx context.Context, s summaryStatements, f *summaryFigures) error {
+	return r.query(ctx, s.servers, func(rows driver.Rows) error {
+		var found uint64
+		err := rows.Scan(&f.reporting, &f.capacity, &f.slotsReported, &f.slotsExpected, &f.startsMeasured, &found)
+		if err == nil && found != s.days {
+			err = errDaysMoved
+		}
+		return err
 	})
 }
 
@@ -139,6 +162,9 @@ func (r runner) percentiles(ctx context.Context, s statement, f *summaryFigures)
 
 // restarts adds up those of the parts; raw is looked at only where the hours are not sure.
 func (r runner) restarts(ctx context.Context, s summaryStatements, f *summaryFigures) error {
+	if s.restarts.text != "" {
+		return r.licenseRestarts(ctx, s, f)
+	}
 	var unsure uint64
 	add := func(st statement, more ...any) error {
 		if st.text == "" {
@@ -153,6 +179,29 @@ func (r runner) restarts(ctx context.Context, s summaryStatements, f *summaryFig
 		return err
 	}
 	return add(s.unsure)
+}
+
+// licenseRestarts counts those of a whole license. Too many hours to look at one by one are looked at all together.
+func (r runner) licenseRestarts(ctx context.Context, s summaryStatements, f *summaryFigures) error {
+	var restarted, more int64
+	var u unsureHours
+	err := r.query(ctx, s.restarts, func(rows driver.Rows) error {
+		var found uint64
+		err := rows.Scan(&restarted, &u.servers, &u.hours, &u.before, &found)
+		if err == nil && found != s.days {
+			err = errDaysMoved
+		}
+		return err
+	})
+	if err == nil && len(u.servers) > mostUnsure {
+		s.restarts = statement{}
+		return r.restarts(ctx, s, f)
+	}
+	if err == nil && len(u.servers) > 0 {
+		err = r.query(ctx, s.named(u), func(rows driver.Rows) error { return rows.Scan(&more) })
+	}
+	f.restarted = uint64(restarted + more)
+	return err
 }
 
 // peak fills in the largest total of the hours before raw.

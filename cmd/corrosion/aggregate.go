@@ -11,6 +11,7 @@ import (
 type aggregateCommand struct {
 	services
 	logging
+	probing
 }
 
 // Run keeps rollups equal to their rows, and runs the platform's jobs, until the first signal.
@@ -28,6 +29,9 @@ func (c *aggregateCommand) Run(e *env) (err error) {
 			return err
 		}
 		if err := r.startAggregator(); err != nil {
+			return err
+		}
+		if err := r.startProbes(e.ctx, c.ProbeListen); err != nil {
 			return err
 		}
 		fmt.Fprintln(e.stderr, "aggregating; stop with Ctrl-C")

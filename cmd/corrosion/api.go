@@ -211,8 +211,10 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 // readiness is what /readyz waits for in this process.
 func (r *roles) readiness() []api.Readiness {
 	checks := []api.Readiness{
-		func(ctx context.Context) (string, error) { return "clickhouse", unreachable(r.clickhouse.Ping(ctx)) },
 		func(ctx context.Context) (string, error) { return "postgres", unreachable(r.pool.Ping(ctx)) },
+	}
+	if r.clickhouse != nil { // an ingester alone has connections of its own, and says how they are
+		checks = append(checks, func(ctx context.Context) (string, error) { return "clickhouse", unreachable(r.clickhouse.Ping(ctx)) })
 	}
 	if r.ingester != nil {
 		checks = append(checks, func(context.Context) (string, error) {

@@ -10,6 +10,7 @@ type ingestCommand struct {
 	logging
 	memory
 	ingestFlags
+	probing
 }
 
 // Run ingests until the first signal; what is in hand then is stored first.
@@ -27,6 +28,9 @@ func (c *ingestCommand) Run(e *env) (err error) {
 			return err
 		}
 		if err := r.startIngest(c.ingestFlags); err != nil {
+			return err
+		}
+		if err := r.startProbes(e.ctx, c.ProbeListen); err != nil {
 			return err
 		}
 		fmt.Fprintln(e.stderr, "ingesting; stop with Ctrl-C")

@@ -1,7 +1,8 @@
 import { defineConfig } from '@playwright/test'
 import { findChromium, launchArgs } from './e2e/chromium.ts'
 
-const port = 4179
+// Another port for runs side by side.
+const port = Number(process.env['CORROSION_E2E_PORT'] ?? 4179)
 const browser = await findChromium()
 
 /** Pages against a mocked API are served by `vite preview` under the real Content-Security-Policy; build first. */

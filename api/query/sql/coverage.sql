@@ -1,9 +1,37 @@
 {{- /* Where the license's own rollups may not be read: hours whose live rows count other samples than the servers' hours do, and
-minutes and hours whose totals were computed from other samples than are counted now. ms since the epoch. */ -}}
+minutes and hours whose totals were computed from other samples than are counted now. And the servers' days that were computed from
+what is counted now. ms since the epoch. */ -}}
+WITH
+    {{- if .Days }}
+    (
+        SELECT arraySort(groupArray((toInt64(toUnixTimestamp(day)) * 1000, toInt64(toUnixTimestamp64Milli(newest)), n)))
+        FROM
+        (
+            SELECT toStartOfDay(hour) AS day, sum(l.samples) AS n, sum(l.players_sum) + sum(l.uptime_s_sum) AS sums
+            FROM corrosion.license_hourly AS l
+            WHERE license_id = {license:UUID} AND hour >= toDateTime({days_from:UInt32}, 'UTC') AND hour < toDateTime({days_to:UInt32}, 'UTC')
+            GROUP BY day
+        ) AS now
+        INNER JOIN
+        (
+            SELECT day, argMax(each_n, built_at) AS n, argMax(each_sums, built_at) AS sums, max(built_at) AS newest
+            FROM
+            (
+                SELECT day, built_at, sum(s.samples) AS each_n, sum(s.checksum) AS each_sums
+                FROM corrosion.server_daily AS s
+                WHERE license_id = {license:UUID} AND day >= toDateTime({days_from:UInt32}, 'UTC') AND day < toDateTime({days_to:UInt32}, 'UTC')
+                GROUP BY day, built_at
+            )
+            GROUP BY day
+        ) AS built USING (day, n, sums)
+    ) AS true_days
+    {{- else }}
+    CAST([], 'Array(Tuple(Int64, Int64, UInt64))') AS true_days
+    {{- end }}
 SELECT
     toUInt64(sum(counted)) AS samples,
     groupArrayIf(millis, at + toIntervalHour(1) > toDateTime({body_from:UInt32}, 'UTC') AND minutely != counted AND checked) AS minutely_hours,
-    groupArrayIf(millis, at < toDateTime({hour_to:UInt32}, 'UTC') AND hourly != counted AND checked) AS hourly_hours,
+    groupArrayIf(millis, hourly != counted AND checked) AS hourly_hours,
     (
         SELECT groupArray(toInt64(toUnixTimestamp(minute)) * 1000)
         FROM
@@ -37,7 +65,10 @@ SELECT
             WHERE {{ template "hour_range" . }}
             GROUP BY hour
         ) AS built USING (hour, live)
-    ) AS total_hours
+    ) AS total_hours,
+    arrayMap(one -> one.1, true_days) AS days,
+    arrayMap(one -> one.2, true_days) AS builds,
+    arrayMap(one -> one.3, true_days) AS day_samples
 FROM
 (
     SELECT at, toInt64(toUnixTimestamp(at)) * 1000 AS millis, at >= toDateTime({check_from:UInt32}, 'UTC') AS checked, sum(a) AS counted, sum(b) AS minutely, sum(c) AS hourly

@@ -100,12 +100,18 @@ export function summary(query: URLSearchParams, over: Partial<Summary> = {}): Su
   }
 }
 
-export const problem = (route: Route, status: number, title: string, headers: Record<string, string> = {}) =>
+export const problem = (
+  route: Route,
+  status: number,
+  title: string,
+  headers: Record<string, string> = {},
+  code = '',
+) =>
   route.fulfill({
     status,
     headers,
     contentType: 'application/problem+json',
-    body: JSON.stringify({ type: 'about:blank', title, status }),
+    body: JSON.stringify({ type: 'about:blank', title, status, code }),
   })
 
 /** A live stream that says one thing and breaks off. */

@@ -1,13 +1,19 @@
-import { describe, expect, it, vi } from 'vitest'
-import { ApiError, createClient, retryAfter, timeseriesParams } from '@/api/client'
+import { describe, expect, it } from 'vitest'
+import { ApiError, faultOf, retryAfter } from '@/api/error'
+import { createHttp, type Bearer } from '@/api/http'
+import { createReader } from '@/api/reader'
 import { explain } from '@/lib/explain'
 import { answer } from './build'
 
 const open = new AbortController().signal
 const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
   new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } })
-const client = (respond: () => Promise<Response> | Response) =>
-  createClient({ kind: 'demo' }, async () => respond())
+const reader = (respond: (request: Request) => Promise<Response> | Response, bearer?: Bearer) =>
+  createReader(
+    createHttp(bearer, async (request) => respond(request as Request)),
+    '/api/analytics',
+  )
+const client = (respond: () => Promise<Response> | Response) => reader(respond)
 const failure = async (respond: () => Promise<Response> | Response) => {
   try {
     await client(respond).summary({ range: '24h' }, open)
@@ -17,20 +23,59 @@ const failure = async (respond: () => Promise<Response> | Response) => {
   throw new Error('no failure')
 }
 
-describe('createClient', () => {
+describe('the client', () => {
   it('keeps a token out of the URL', async () => {
-    const fetcher = vi.fn(async () => json(answer()))
+    const asked: Request[] = []
+    const bearer = { token: () => 'secret', renew: () => Promise.resolve(null) }
     const query = { range: { range: '7d' }, metrics: ['fps', 'players'], agg: 'avg', step: '1h' } as const
-    await createClient({ kind: 'token', token: 'secret' }, fetcher as typeof fetch).timeseries(query, open)
-    const [url, init] = fetcher.mock.calls[0] as unknown as [string, RequestInit]
-    expect(url).toBe('/api/analytics/timeseries?range=7d&metric=fps&metric=players&agg=avg&step=1h')
-    expect(init.headers).toMatchObject({ Authorization: 'Bearer secret' })
+    await reader((request) => {
+      asked.push(request)
+      return json(answer())
+    }, bearer).timeseries(query, open)
+    const [request] = asked
+    const url = new URL(request?.url ?? '')
+    expect(url.pathname + url.search).toBe(
+      '/api/analytics/timeseries?range=7d&metric=fps&metric=players&agg=avg&step=1h',
+    )
+    expect(request?.headers.get('Authorization')).toBe('Bearer secret')
   })
 
-  it('leaves the step out when the server is to choose', () => {
-    expect(timeseriesParams({ range: { from: '1', to: '2' }, metrics: ['fps'], agg: 'p05' }).toString()).toBe(
-      'from=1&to=2&metric=fps&agg=p05',
-    )
+  it('reads the demo from its own routes', async () => {
+    const asked: string[] = []
+    const http = createHttp(undefined, async (request) => {
+      asked.push(new URL((request as Request).url).pathname)
+      return json({ servers: [], total: 0, next: null })
+    })
+    await createReader(http, '/api/public/demo').servers({}, open)
+    expect(asked).toEqual(['/api/public/demo/servers'])
+  })
+
+  it('tries once more with a renewed token, with the same body', async () => {
+    const sent: string[] = []
+    const bearer = { token: () => 'old', renew: (refused: string) => Promise.resolve(`after ${refused}`) }
+    const http = createHttp(bearer, async (request) => {
+      const r = request as Request
+      sent.push(`${r.headers.get('Authorization')} ${await r.text()}`)
+      return r.headers.get('Authorization') === 'Bearer old' ? json({}, 401) : json({ access_token: 'x' })
+    })
+    await http.POST('/api/auth/token', { body: { license_id: 'a' } })
+    expect(sent).toEqual(['Bearer old {"license_id":"a"}', 'Bearer after old {"license_id":"a"}'])
+  })
+
+  it('leaves a refusal as it is when there is no other token', async () => {
+    const bearer = { token: () => 'old', renew: () => Promise.resolve(null) }
+    await expect(
+      reader(() => json({ code: 'session-ended' }, 401), bearer).servers({}, open),
+    ).rejects.toMatchObject({
+      status: 401,
+      code: 'session-ended',
+    })
+  })
+
+  it('finds the fault of a field', () => {
+    const problem = { errors: [{ location: 'body.email', message: 'is no email' }] }
+    expect(faultOf(new ApiError('status', 'x', 422, problem), 'email')).toBe('is no email')
+    expect(faultOf(new ApiError('status', 'x', 422, problem), 'name')).toBe('')
   })
 
   it('reads problem+json with its faults', async () => {

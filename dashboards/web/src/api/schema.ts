@@ -176,6 +176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/analytics/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the servers measure
+         * @description The fields and custom metrics of which there are samples in the range, which widens to whole UTC hours, with their units and how many servers measure them.
+         */
+        get: operations["metric-names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/analytics/retention": {
         parameters: {
             query?: never;
@@ -634,6 +654,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/public/demo/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Marks of the demo network
+         * @description 404 where no demo network is served.
+         */
+        get: operations["demo-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/public/demo/live": {
         parameters: {
             query?: never;
@@ -646,6 +686,66 @@ export interface paths {
          * @description 404 where no demo network is served. Server-sent events, each with JSON as data: snapshot (everything; the first event, and again whenever changes are not enough), servers (those that changed, and ids that are gone), totals (everything summed up), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, session-ended, license-suspended, license-unknown, shutting-down). At most four times a second. Comments keep the stream alive every 12 s. Last-Event-ID gives what was missed, or a snapshot. A listener that reads slowly gets fewer events with the latest state; one that takes nothing for 20 s is dropped.
          */
         get: operations["demo-live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/public/demo/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the demo network's servers measure
+         * @description 404 where no demo network is served.
+         */
+        get: operations["demo-metric-names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/public/demo/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Servers of the demo network
+         * @description 404 where no demo network is served.
+         */
+        get: operations["demo-servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/public/demo/servers/{server_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One server of the demo network
+         * @description 404 where no demo network is served.
+         */
+        get: operations["demo-server"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1174,6 +1274,27 @@ export interface components {
              * @description null = in good standing
              */
             suspended_at: string | null;
+        };
+        MetricName: {
+            custom: boolean;
+            /**
+             * @description As the parameter metric of a timeseries
+             * @example metrics.loot.spawned
+             */
+            metric: string;
+            /**
+             * Format: int64
+             * @description How many servers measured it in the range
+             */
+            servers: number;
+            /** @description Empty where it has none, or where it is not known */
+            unit: string;
+        };
+        MetricNames: {
+            /** @description By name; the fields of a sample and the custom metrics that were measured in the range */
+            metrics: components["schemas"]["MetricName"][];
+            /** @description There are more than the 5,000 that are listed */
+            more: boolean;
         };
         Note: {
             reason?: string;
@@ -2507,6 +2628,93 @@ export interface operations {
                         /** @description Send it back as Last-Event-ID */
                         id?: string;
                     })[];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "metric-names": {
+        parameters: {
+            query?: {
+                /** @description Length before now: n minutes, hours or days, or a bare number of hours. Default 24h. */
+                range?: string;
+                /** @description Start, included: RFC 3339, or epoch in seconds (in ms above 10^11). */
+                from?: string;
+                /** @description End, excluded, written like from. Default now. */
+                to?: string;
+                /** @description Only these servers; repeatable. Default all. */
+                server_id?: string[];
+                /** @description Only servers with this tag, key:value; repeatable. */
+                tag?: string[];
+                /** @description Only servers of this group; repeatable. */
+                group?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricNames"];
                 };
             };
             /** @description Unauthorized */
@@ -4595,6 +4803,82 @@ export interface operations {
             };
         };
     };
+    "demo-events": {
+        parameters: {
+            query?: {
+                /** @description Length before now: n minutes, hours or days, or a bare number of hours. Default 24h. */
+                range?: string;
+                /** @description Start, included: RFC 3339, or epoch in seconds (in ms above 10^11). */
+                from?: string;
+                /** @description End, excluded, written like from. Default now. */
+                to?: string;
+                /** @description Only marks of these servers and of the whole network; repeatable. */
+                server_id?: string[];
+                /** @description Only marks of servers with this tag, key:value, and of the whole network; repeatable. */
+                tag?: string[];
+                /** @description Only marks of servers of this group, and of the whole network; repeatable. */
+                group?: string[];
+                /** @description Only marks of this kind; repeatable. */
+                kind?: ("wipe" | "restart" | "deploy" | "map" | "note")[];
+                /** @description How many marks a page has: 1 to 1000, default 100. */
+                limit?: string;
+                /** @description Where the page begins: next of the page before, or its header Link. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarkList"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "demo-live": {
         parameters: {
             query?: {
@@ -4659,6 +4943,209 @@ export interface operations {
                         /** @description Send it back as Last-Event-ID */
                         id?: string;
                     })[];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "demo-metric-names": {
+        parameters: {
+            query?: {
+                /** @description Length before now: n minutes, hours or days, or a bare number of hours. Default 24h. */
+                range?: string;
+                /** @description Start, included: RFC 3339, or epoch in seconds (in ms above 10^11). */
+                from?: string;
+                /** @description End, excluded, written like from. Default now. */
+                to?: string;
+                /** @description Only these servers; repeatable. Default all. */
+                server_id?: string[];
+                /** @description Only servers with this tag, key:value; repeatable. */
+                tag?: string[];
+                /** @description Only servers of this group; repeatable. */
+                group?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricNames"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "demo-servers": {
+        parameters: {
+            query?: {
+                /** @description Only servers with this tag, key:value; repeatable: values of one key are alternatives, different keys must all fit. */
+                tag?: string[];
+                /** @description Only servers of this group; repeatable: any of them. */
+                group?: string[];
+                /** @description Only servers in this state. Silent is who said nothing for five minutes, or for two expected intervals where that is longer. */
+                state?: "online" | "silent";
+                /** @description Only servers with this in their id, name or the value of a tag, whatever the case. */
+                search?: string;
+                /** @description The archived servers instead of the others. */
+                archived?: "false" | "true";
+                /** @description server_id, name, state, first_seen, last_seen or a measured field, as it was last measured; with a minus before it from the highest down. Servers without the value come last. */
+                sort?: string;
+                /** @description How many servers a page has: 1 to 500, default 100. */
+                limit?: string;
+                /** @description Where the page begins: next of the page before, or its header Link. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "demo-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                server_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
                 };
             };
             /** @description Unprocessable Entity */

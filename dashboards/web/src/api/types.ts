@@ -2,27 +2,46 @@
  * The answers of the API under the names that the pages use. Everything comes from `schema.ts`, which
  * `make generate` writes from the server's OpenAPI document: no answer is described by hand.
  */
-import type { components } from './schema'
+import type { components, operations } from './schema'
 
 type Schemas = components['schemas']
 
-/** The figures of one range; what was not measured is null. Times are RFC 3339 UTC. */
-export type Summary = Schemas['Summary']
-
-/** Which rows an answer was read from. */
-export type Source = Summary['source']
-
-/** Mean and largest value over all samples. */
-export type AvgMax = Schemas['SummaryAvgMax']
-
-/** Columns ready for a chart: every series has one value for each timestamp. */
-export type Timeseries = Schemas['Timeseries']
-
-/** One line: a metric under one aggregation; a bucket without data is null. */
-export type Series = Schemas['Series']
+type TimeseriesParams = NonNullable<operations['timeseries']['parameters']['query']>
 
 /** How the samples of a bucket become one value. */
-export type Agg = Series['agg']
+export type Agg = NonNullable<TimeseriesParams['agg']>
+export type Fill = NonNullable<TimeseriesParams['fill']>
+
+/** The figures of one range; what was not measured is null. Times are RFC 3339 UTC. */
+export type Summary = Schemas['Summary']
+/** Columns ready for a chart: every series has one value for each timestamp. */
+export type Timeseries = Schemas['Timeseries']
+/** One line: a metric under one aggregation; a bucket without data is null. */
+export type Series = Timeseries['series'][number]
+
+export type ServerList = Schemas['List']
+export type GameServer = Schemas['Server']
+export type Mark = Schemas['Mark']
+export type MarkList = Schemas['MarkList']
+export type MarkKind = Mark['kind']
+
+export type LiveTotals = Schemas['Totals']
+export type LiveServer = Schemas['LiveServer']
+export type LiveServers = Schemas['LiveServers']
+export type LiveSnapshot = Schemas['LiveSnapshot']
+
+export type ExportJob = Schemas['ExportJob']
+export type ExportJobs = Schemas['ExportJobs']
+export type ExportJobInput = Schemas['ExportJobInputBody']
+
+export type Tokens = Schemas['TokensBody']
+export type Me = Schemas['MeBody']
+export type Membership = Me['memberships'][number]
+export type Accepted = Schemas['AcceptedBody']
+export type SignInSession = Schemas['SessionBody']
+export type Enrolled = Schemas['EnrolledBody']
+export type RecoveryCodes = Schemas['RecoveryCodesBody']
+export type Role = NonNullable<Me['role']>
 
 /** An error answer, RFC 9457; what a proxy in between wrote may have less. */
 export type Problem = Partial<Schemas['Problem']>

@@ -38,11 +38,11 @@ export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
     return t
   }
 
-  function finish(): void {
+  function finish(least: number): void {
     const chosen = selection.value
     const [from, to] = [anchor.value, crosshair.value?.t]
     anchor.value = null
-    if (chosen && chosen.width >= minDrag && from !== null && to !== undefined) zoom(from, to)
+    if (chosen && chosen.width >= least && from !== null && to !== undefined) zoom(from, to)
   }
 
   function leave(): void {
@@ -54,7 +54,8 @@ export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
     if (event.key === 'Escape') return leave()
     if (event.key === 'Enter' && moment.value !== null) {
       if (anchor.value === null) anchor.value = moment.value
-      else finish()
+      // Keys choose moments, however near each other they are drawn.
+      else finish(0)
       return event.preventDefault()
     }
     const start = index.value < 0 ? times.value.length : index.value
@@ -74,7 +75,7 @@ export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
       anchor.value = t
       frame.value?.setPointerCapture(event.pointerId)
     },
-    pointerup: finish,
+    pointerup: () => finish(minDrag),
     pointercancel: leave,
     pointerleave: leave,
     blur: leave,

@@ -1,11 +1,11 @@
-import { onBeforeUnmount, onMounted, shallowRef, watch } from 'vue'
+import { computed, onBeforeUnmount, onMounted, shallowRef, watch } from 'vue'
 import { openLive } from '@/live/open'
 import { noLive, type LiveSource, type LiveState } from '@/live/types'
-import { useCredentials } from './useCredentials'
+import { useSession } from '@/session'
 
 /** The network's totals as they come, while the page is visible; nothing where the stream is refused. */
 export function useLive() {
-  const { credentials } = useCredentials()
+  const { state, session } = useSession()
   const live = shallowRef<LiveState>(noLive)
   let close: (() => void) | undefined
   let mounted = false
@@ -14,15 +14,18 @@ export function useLive() {
     end()
     // What was live before a pause is not any more.
     live.value = noLive
-    if (!mounted || document.hidden) return
-    close = openLive(sourceOf(), (state) => (live.value = state))
+    if (!mounted || document.hidden || !source.value) return
+    close = openLive(source.value, (state) => (live.value = state))
   }
-  const sourceOf = (): LiveSource =>
-    credentials.value.kind === 'demo'
-      ? { url: '/api/public/demo/live', token: null }
-      : { url: '/api/analytics/live', token: credentials.value.token }
+  // A renewed token opens the stream anew, for all tabs together.
+  const source = computed((): LiveSource | null => {
+    const { kind } = state.value
+    if (kind === 'visitor') return { url: '/api/public/demo/live', token: null }
+    const token = kind === 'account' || kind === 'token' ? session.token() : null
+    return token === null ? null : { url: '/api/analytics/live', token }
+  })
 
-  watch(credentials, follow)
+  watch(source, follow)
   onMounted(() => {
     mounted = true
     document.addEventListener('visibilitychange', follow)

@@ -34,14 +34,11 @@ export function usePolling<T>(question: () => Question<T>): { state: PollState<T
     },
   })
 
-  watch(
-    () => [question().key, question().subject] as const,
-    ([, subject], [, before]) => {
-      if (subject !== before) Object.assign(state, initialState())
-      Object.assign(state, { pending: state.data !== null, error: null, retryAt: null })
-      poller.refresh()
-    },
-  )
+  watch([() => question().key, () => question().subject], ([, subject], [, before]) => {
+    if (subject !== before) Object.assign(state, initialState())
+    Object.assign(state, { pending: state.data !== null, error: null, retryAt: null })
+    poller.refresh()
+  })
   followPage(poller)
   return { state, retry: () => poller.refresh() }
 }

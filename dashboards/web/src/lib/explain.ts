@@ -1,4 +1,4 @@
-import { ApiError } from '@/api/client'
+import { ApiError } from '@/api/error'
 
 /** A failure in words for the person at the screen: what happened, and what to do. */
 export interface Explanation {
@@ -37,15 +37,44 @@ function explainFailure(error: ApiError): Explanation {
   }
 }
 
+/** Problems that have better words than their status. */
+const byCode: Record<string, Explanation> = {
+  'license-suspended': {
+    title: 'This license is suspended',
+    advice: 'Nothing is lost. Whoever runs this platform can say why.',
+  },
+  'no-license': {
+    title: 'This account belongs to no network yet',
+    advice: 'Ask the owner of a network for an invitation.',
+  },
+  'password-wrong': { title: 'The current password is wrong', advice: 'Try again.' },
+  'code-wrong': { title: 'The code is wrong', advice: 'Each code counts once: wait for the next one.' },
+  'link-invalid': {
+    title: 'The link is not valid any more',
+    advice: 'It was used or is too old: ask for another one.',
+  },
+  'session-ended': { title: 'The session has ended', advice: 'Sign in again.' },
+}
+
 function explainStatus(error: ApiError): Explanation {
   const detail = error.problem?.errors?.map((e) => e.message).find(Boolean) ?? error.problem?.detail
+  const known = byCode[error.code]
+  if (known) return known
   if (error.status === 401) {
     return {
       title: 'The access token is not accepted',
       advice: 'It may have expired: make a new one with “corrosion token” and paste it again.',
     }
   }
-  if (error.status === 403) return { title: 'No permission', advice: 'This token may not read analytics.' }
+  if (error.status === 403) {
+    return { title: 'No permission', advice: 'Ask an owner of the network to change your role.' }
+  }
+  if (error.status === 404) {
+    return {
+      title: 'There is nothing here',
+      advice: 'It may have been removed, or it belongs to another network.',
+    }
+  }
   if (error.status === 429) {
     return { title: 'Too many requests', advice: 'The page waits as long as the server asks, then goes on.' }
   }

@@ -30,7 +30,7 @@ export interface Segments {
 export function toLines(answer: Timeseries): Line[] {
   return answer.series.map((series) => ({
     metric: series.metric,
-    agg: series.agg,
+    agg: series.agg as Agg,
     points: answer.timestamps.map((t, i) => ({
       t,
       v: series.values[i] ?? null,

@@ -1,0 +1,81 @@
+/**
+ * The table of pages: a row here is a route, loaded when it is opened, and, with `nav`, a place in the navigation
+ * for those who may open it.
+ */
+import type { RouteRecordRaw } from 'vue-router'
+import type { Access } from './session/access'
+import type { IconName } from './ui/icons'
+
+export const navGroups = ['Network', 'Manage', 'Platform'] as const
+export type NavGroup = (typeof navGroups)[number]
+
+export interface Page {
+  path: string
+  name: string
+  title: string
+  access: Access
+  /** Without it the page has no place in the navigation. */
+  nav?: { group: NavGroup; label: string; icon: IconName }
+  /** A page without navigation around it. */
+  bare?: boolean
+  component: NonNullable<RouteRecordRaw['component']>
+}
+
+export const pages: Page[] = [
+  {
+    path: '/',
+    name: 'overview',
+    title: 'Network overview',
+    access: 'reader',
+    nav: { group: 'Network', label: 'Overview', icon: 'overview' },
+    component: () => import('./views/Overview.vue'),
+  },
+  {
+    path: '/sign-in',
+    name: 'sign-in',
+    title: 'Sign in',
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/SignIn.vue'),
+  },
+  {
+    path: '/forgot-password',
+    name: 'forgot-password',
+    title: 'Forgotten password',
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/ForgotPassword.vue'),
+  },
+  {
+    path: '/reset-password',
+    name: 'reset-password',
+    title: 'A new password',
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/ResetPassword.vue'),
+  },
+  {
+    path: '/confirm-email',
+    name: 'confirm-email',
+    title: 'Confirm your email',
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/ConfirmEmail.vue'),
+  },
+  {
+    path: '/change-password',
+    name: 'change-password',
+    title: 'Change the password',
+    // A one-time password allows nothing else: the page itself looks after who comes.
+    access: 'anybody',
+    bare: true,
+    component: () => import('./views/ChangePassword.vue'),
+  },
+  {
+    path: '/account',
+    name: 'account',
+    title: 'Your account',
+    access: 'person',
+    component: () => import('./views/Account.vue'),
+  },
+]
