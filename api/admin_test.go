@@ -40,6 +40,10 @@ func TestAdminMatrix(t *testing.T) {
 	if _, err := p.deps.DeadLetters.JetStream().CreateStream(t.Context(), jetstream.StreamConfig{Name: schema.StreamDead, Subjects: []string{schema.SubjectDead}}); err != nil {
 		t.Fatal(err)
 	}
+	script, err := p.deps.Keys.Issue(auth.Identity{Subject: "test", License: owner, Role: auth.Owner}, p.clock.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
 	before, routes := count(), 0
 	for _, operation := range documentedOperations(t, p.harness) {
 		method, path, _ := strings.Cut(operation, " ")
@@ -53,7 +57,7 @@ func TestAdminMatrix(t *testing.T) {
 			code   string
 		}{
 			"": {401, "unauthenticated"}, "rubbish": {401, "token-invalid"}, algNone(t): {401, "token-invalid"}, otherKeys(t): {401, "token-invalid"},
-			p.expired(t): {401, "token-expired"}, p.people.harness.token(t, owner, auth.Owner): {403, "account-needed"}, person.AccessToken: {403, "forbidden"},
+			p.expired(t): {401, "token-expired"}, script: {403, "account-needed"}, person.AccessToken: {403, "forbidden"},
 		} {
 			p.send(method, path, token, nil).problem(t, want.status, want.code)
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -56,7 +57,7 @@ func (s *Server) registerAudit() {
 	}
 	route[AuditInput, auditOutput](s, huma.Operation{
 		OperationID: "audit", Method: http.MethodGet, Path: auditPath, Tags: []string{"Audit"}, Summary: "What was done in the license",
-		Description: auditText + " For owners.", Responses: auditFiles(),
+		Description: auditText + " For owners.", Responses: s.auditFiles(),
 	}, auth.Owner, func(c *fiber.Ctx, who asker, in *inputs) error {
 		return s.sendAudit(c, in, auditPath, &who.license)
 	})
@@ -65,17 +66,19 @@ func (s *Server) registerAudit() {
 func (s *Server) registerAdminAudit() {
 	adminRoute[adminAuditInput, auditOutput](s, huma.Operation{
 		OperationID: "admin-audit", Method: http.MethodGet, Path: adminAuditPath, Summary: "What was done in all licenses and on the platform",
-		Description: auditText, Responses: auditFiles(),
+		Description: auditText, Responses: s.auditFiles(),
 	}, func(c *fiber.Ctx, in *inputs) error {
 		return s.sendAudit(c, in, adminAuditPath, in.id("license_id"))
 	})
 }
 
-// auditFiles are the answers that are files.
-func auditFiles() map[string]*huma.Response {
+// auditFiles are the good answers, of which some are files.
+func (s *Server) auditFiles() map[string]*huma.Response {
+	page := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[AuditPage](), true, "AuditPage")
 	text := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
 	return map[string]*huma.Response{"200": {
-		Description: "A page, or the file", Content: map[string]*huma.MediaType{"text/csv": text, "application/x-ndjson": text},
+		Description: "A page, or the file",
+		Content:     map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: page}, "text/csv": text, "application/x-ndjson": text},
 	}}
 }
 

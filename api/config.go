@@ -57,6 +57,10 @@ type Config struct {
 	LimitSync time.Duration
 	// CORSOrigins are the origins whose pages may use the API with a bearer token, like https://stats.example.org; none = none.
 	CORSOrigins []string
+	// AnswerTTL is how long figures are answered from memory to whoever asks the same for the same license; 0 = not at all.
+	AnswerTTL time.Duration
+	// StandingTTL is how long it is believed that a license may ask: a suspension counts after that; 0 = not at all.
+	StandingTTL time.Duration
 	// SlowRequest is from how long on a request stands in the log as slow; 0 = none does.
 	SlowRequest time.Duration
 	// MaxExports bounds the exports under way, MaxLicenseExports those of one license.
@@ -101,6 +105,8 @@ func DefaultConfig() Config {
 		MaxBody:               1 << 20,
 		TokenQuota:            Quota{Requests: 600, Window: time.Minute},
 		LicenseQuota:          Quota{Requests: 6000, Window: time.Minute},
+		AnswerTTL:             time.Second,
+		StandingTTL:           time.Second,
 		SlowRequest:           5 * time.Second,
 		LimitSync:             250 * time.Millisecond,
 		AddressQuota:          Quota{Requests: 240, Window: time.Minute},
@@ -135,6 +141,9 @@ func (c Config) Validate() error {
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+strings.ToLower(u.Host) {
 			faults = append(faults, fmt.Errorf("api: CORSOrigins has %q: want scheme://host[:port] in small letters, without a path", origin))
 		}
+	}
+	if c.AnswerTTL < 0 || c.StandingTTL < 0 || c.AnswerTTL > 5*time.Second || c.StandingTTL > time.Minute {
+		faults = append(faults, errors.New("api: AnswerTTL must be from 0 to 5s and StandingTTL from 0 to 1m"))
 	}
 	if c.SlowRequest < 0 {
 		faults = append(faults, errors.New("api: SlowRequest must not be negative"))

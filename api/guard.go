@@ -113,9 +113,9 @@ func (s *Server) requireLicense(c *fiber.Ctx) error {
 	if st.identity.MustChangePassword {
 		return errPasswordChange
 	}
-	status, err := s.deps.Licenses.Status(c.UserContext(), license)
+	status, err := s.standing(c.UserContext(), license)
 	if err != nil {
-		return fmt.Errorf("look up license: %w", err)
+		return err
 	}
 	switch status {
 	case LicenseActive:

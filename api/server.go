@@ -29,6 +29,8 @@ type Server struct {
 	static   *staticFiles
 
 	tokenLimit, licenseLimit, addressLimit, siteLimit *limiter
+	answers                                           answers
+	standings                                         standings
 	exports                                           *exportSlots
 
 	// base ends when Close has waited long enough; every request's work hangs on it.
@@ -113,6 +115,9 @@ func (s *Server) routes() {
 
 	s.app.Use("/api/analytics", s.etag)
 	s.app.Use("/api/public/demo", s.etag)
+	for _, path := range []string{"/api/analytics/summary", "/api/analytics/timeseries"} {
+		s.app.Use(path, s.remembered)
+	}
 	s.registerSummary()
 	s.registerTimeseries()
 	s.registerRetention()
