@@ -14,6 +14,7 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/api/audit"
+	"corrosion/api/auth"
 	"corrosion/schema"
 )
 
@@ -107,7 +108,15 @@ func (s *Server) requirePerson(c *fiber.Ctx) error {
 	if st.identity.MustChangePassword && c.Path() != passwordPath && c.Path() != mePath {
 		return errPasswordChange
 	}
+	if st.published() && c.Method() != fiber.MethodGet && c.Path() != tokenPath {
+		return errForbidden
+	}
 	return nil
+}
+
+// published tells the demo network's viewer, whose password everybody knows: it reads and changes nothing.
+func (st *requestState) published() bool {
+	return st.identity.License.String() == account.DemoLicense && st.identity.Role == auth.Viewer
 }
 
 // person is who asks on a route that requirePerson guards.
@@ -129,10 +138,13 @@ const maxAccountBody = 16 << 10
 // of its fields is checked by their Resolve, so that all faults are listed together.
 func registerAccount[I, O any](s *Server, op huma.Operation, handle func(context.Context, *requestState, *I) (*O, error)) {
 	s.prepare(&op)
-	op.Tags, op.MaxBodyBytes = []string{"Accounts"}, maxAccountBody
+	if op.Tags == nil {
+		op.Tags = []string{"Accounts"}
+	}
+	op.MaxBodyBytes = maxAccountBody
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		st := stateFrom(ctx)
-		err := newInputs(st.values, s.known[op.Path], s.deps.Now(), schema.Retention{}).err()
+		err := newInputs(st.values, s.known[knownKey(op.Method, op.Path)], s.deps.Now(), schema.Retention{}).err()
 		var out *O
 		if err == nil {
 			out, err = handle(ctx, st, in)

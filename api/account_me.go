@@ -82,15 +82,10 @@ func (s *Server) me(ctx context.Context, st *requestState, _ *struct{}) (*struct
 		AccountID: p.User.ID, Email: p.User.Email, EmailConfirmed: p.User.EmailConfirmedAt != nil, Name: p.User.Name,
 		CreatedAt: p.User.CreatedAt.UTC(), LastLoginAt: utc(p.User.LastLoginAt), PasswordChangedAt: p.User.PasswordChangedAt.UTC(),
 		MustChangePassword: p.User.MustChangePassword, PlatformAdmin: p.User.PlatformAdmin,
-		TOTP: p.TOTP, RecoveryCodesLeft: p.RecoveryCodes, SessionID: who.Session, Memberships: []MembershipBody{},
+		TOTP: p.TOTP, RecoveryCodesLeft: p.RecoveryCodes, SessionID: who.Session, Memberships: membershipBodies(p.Memberships),
 	}}
 	if who.License != uuid.Nil {
 		out.Body.LicenseID, out.Body.Role = &who.License, &st.identity.Role
-	}
-	for _, m := range p.Memberships {
-		out.Body.Memberships = append(out.Body.Memberships, MembershipBody{
-			LicenseID: m.LicenseID, Name: m.Name, Role: m.Role, Since: m.CreatedAt.UTC(), SuspendedAt: utc(m.SuspendedAt),
-		})
 	}
 	return out, nil
 }
@@ -146,12 +141,14 @@ func (s *Server) registerPasswords() {
 }
 
 // newPasswordFault makes a fault of the body of a new password that will not do.
-func newPasswordFault(err error) error {
-	if errors.Is(err, account.ErrWeakPassword) {
-		return bodyFault("new_password", account.ErrWeakPassword)
-	}
-	if errors.Is(err, auth.ErrPasswordLength) {
-		return bodyFault("new_password", auth.ErrPasswordLength)
+func newPasswordFault(err error) error { return passwordFault("new_password", err) }
+
+// passwordFault does so for the password in a field.
+func passwordFault(field string, err error) error {
+	for _, fault := range []error{account.ErrWeakPassword, auth.ErrPasswordLength} {
+		if errors.Is(err, fault) {
+			return bodyFault(field, fault)
+		}
 	}
 	return err
 }

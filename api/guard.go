@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"corrosion/api/auth"
 )
 
 // headAsGet answers HEAD like GET; fasthttp leaves the body out.
@@ -43,13 +45,21 @@ func (s *Server) identify(c *fiber.Ctx) error {
 	if header == "" || !strings.EqualFold(scheme, "Bearer") {
 		return c.Next()
 	}
-	identity, err := s.deps.Keys.Verify(strings.TrimSpace(token), s.deps.Now())
+	identity, err := s.verify(c.UserContext(), strings.TrimSpace(token))
 	if err != nil {
 		st.tokenErr = err
 		return c.Next()
 	}
 	st.identity = &identity
 	return c.Next()
+}
+
+// verify reads a token, or looks an API key up.
+func (s *Server) verify(ctx context.Context, token string) (auth.Identity, error) {
+	if s.deps.Accounts != nil && strings.HasPrefix(token, string(auth.APIKey)) {
+		return s.deps.Accounts.UseKey(ctx, token)
+	}
+	return s.deps.Keys.Verify(token, s.deps.Now())
 }
 
 // access says who may use a path.
@@ -70,18 +80,42 @@ const (
 // accessOf is the table of who may use what below /api/, whether it exists or not.
 func accessOf(path string) access {
 	switch path {
-	case registerPath, confirmPath, loginPath, refreshPath, logoutPath, resetPath, resetConfirmPath:
+	case registerPath, confirmPath, loginPath, refreshPath, logoutPath, resetPath, resetConfirmPath,
+		acceptPath, invitedPath:
 		return byAnybody
 	}
 	switch {
 	case strings.HasPrefix(path, openAPIPath), strings.HasPrefix(path, docsPath), strings.HasPrefix(path, "/api/public/"):
 		return byAnybody
-	case strings.HasPrefix(path, accountPrefix):
+	case strings.HasPrefix(path, accountPrefix), strings.HasPrefix(path, licensesPath):
 		return byPerson
 	case strings.HasPrefix(path, "/api/admin/"):
 		return byPlatformAdmin
 	}
 	return byLicense
+}
+
+// neededScope is the table of what an API key needs for what; "" is for no key at all. Paths are as they are asked for, or
+// templates.
+func neededScope(method, path string) auth.Scope {
+	read := method == fiber.MethodGet
+	switch {
+	case strings.HasPrefix(path, exportPath): // exports and export jobs
+		return auth.Export
+	case strings.HasPrefix(path, "/api/analytics/") && read:
+		return auth.ReadAnalytics
+	case strings.HasPrefix(path, serversPath):
+		return auth.WriteServers
+	case strings.HasPrefix(path, eventsPath):
+		return auth.WriteEvents
+	case (path == licensePath || path == quotasPath) && read:
+		return auth.ReadLicense
+	case strings.HasPrefix(path, "/api/modules") && read:
+		return auth.ReadModules
+	case strings.HasPrefix(path, "/api/modules/installations"), strings.HasPrefix(path, "/api/modules/") && strings.HasSuffix(path, "/install"):
+		return auth.Install
+	}
+	return ""
 }
 
 // requireToken keeps out who has no valid token of the kind that the path needs.
@@ -112,6 +146,9 @@ func (s *Server) requireLicense(c *fiber.Ctx) error {
 	}
 	if st.identity.MustChangePassword {
 		return errPasswordChange
+	}
+	if key := st.identity.Key; key != nil && !key.Allows(neededScope(c.Method(), c.Path())) {
+		return errScope
 	}
 	status, err := s.standing(c.UserContext(), license)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -145,6 +146,8 @@ type harness struct {
 	queries  *fakeQueries
 	registry *prometheus.Registry
 	log      *syncBuffer
+	// pool is the database of openStored.
+	pool *pgxpool.Pool
 }
 
 type syncBuffer struct {

@@ -40,7 +40,7 @@ func (s *Server) live(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.startLive(c, livePath, live.Ask{License: license, Session: st.identity.Session}, st.identity.ExpiresAt)
+	return s.startLive(c, livePath, live.Ask{License: license, Session: st.credential()}, st.identity.ExpiresAt)
 }
 
 // demoLive streams the demo license, whose id comes from the settings alone.

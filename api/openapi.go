@@ -18,6 +18,7 @@ const (
 	openAPIPath = "/api/openapi"
 	docsPath    = "/api/docs"
 	bearer      = "bearer"
+	apiKey      = "apiKey"
 )
 
 // openAPI starts the document.
@@ -34,10 +35,13 @@ func (s *Server) openAPI() {
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "POST /api/auth/login gives one to a person; corrosion token --license ID prints one for scripts."},
+					apiKey: {Type: "http", Scheme: "bearer", BearerFormat: "ck_…", Description: "A license's API key, made by POST /api/license/keys, in the same header. " +
+						"It needs the scope that the operation names; operations that name none are for people."},
 				},
 			},
 			Tags: []*huma.Tag{
 				{Name: "Accounts", Description: "People: signing in, sessions, passwords, second factors."},
+				{Name: "Licenses", Description: "Licenses, their members, invitations, API keys and NATS users. The license acted upon is always the token's."},
 				{Name: "Analytics", Description: "What a license's servers measured."},
 				{Name: "Servers", Description: "Which servers there are, and what people say about them."},
 				{Name: "Events", Description: "Marks on charts."},
@@ -104,6 +108,9 @@ func (s *Server) prepare(op *huma.Operation) {
 	}
 	statuses := []int{http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}
 	if op.Security != nil {
+		if scope := neededScope(op.Method, op.Path); scope != "" {
+			op.Security = append(op.Security, map[string][]string{apiKey: {string(scope)}})
+		}
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	for _, status := range statuses {

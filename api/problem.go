@@ -91,6 +91,7 @@ func problemKinds() []problemKind {
 		{"session-ended", 401, "The session has ended", "Sign in again."},
 		{"license-suspended", 403, "The license is suspended", "Its owner can find out why from the operator."},
 		{"forbidden", 403, "The role does not allow this", "Ask an admin or the owner of the license."},
+		{"scope-needed", 403, "The key's scopes do not allow this", "The reference names the scope of each operation; what names none is for people, who sign in."},
 		{"password-change-required", 403, "The password must be changed first", "POST /api/auth/password with the one-time password and one of your own."},
 		{"code-wrong", 403, "The code is wrong", "Each code counts once: wait for the next."},
 		{"password-wrong", 403, "The current password is wrong", "It is asked for again before what a stolen token must not do."},
@@ -102,6 +103,10 @@ func problemKinds() []problemKind {
 		{"method-not-allowed", 405, "The method is not allowed here", "The header Allow says which are."},
 		{"not-acceptable", 406, "No such representation", "Answers are JSON unless the reference says otherwise."},
 		{"conflict", 409, "Something of that name is there already", "Take another name, or change what is there."},
+		{"last-owner", 409, "A license keeps at least one owner", "Make somebody else an owner first, or erase the license."},
+		{"already-member", 409, "The email belongs to a member already", "Change the member's role instead."},
+		{"limit-reached", 409, "There are too many of these", "Remove some that are not needed any more."},
+		{"other-email", 403, "The invitation is for another email", "Sign in to the account of the email that was invited, or ask to be invited under yours."},
 		{"changed", 412, "It was changed since it was read", "Read it again and repeat the change; If-Match must name the ETag that was read last."},
 		{"totp-on", 409, "There is a second factor already", "Turn it off first."},
 		{"totp-off", 409, "There is no second factor", "Enrol one first."},
@@ -148,6 +153,7 @@ var (
 	errNoLicense        = errors.New("account without a license")
 	errForbidden        = errors.New("role does not allow this")
 	errCrossSite        = errors.New("cookie from another site")
+	errScope            = errors.New("the key's scopes do not allow this")
 )
 
 // rateLimitedError says when there is room again.
@@ -185,6 +191,7 @@ func sentinels() []sentinel {
 		{errNoLicense, "no-license"},
 		{errForbidden, "forbidden"},
 		{errCrossSite, "cross-site"},
+		{errScope, "scope-needed"},
 		{account.ErrCredentials, "credentials-invalid"},
 		{account.ErrTOTPRequired, "totp-required"},
 		{account.ErrTOTPCode, "code-wrong"},
@@ -198,6 +205,19 @@ func sentinels() []sentinel {
 		{account.ErrNotMember, "not-found"},
 		{account.ErrNoSession, "not-found"},
 		{account.ErrNoAccount, "not-found"},
+		{account.ErrNoRight, "forbidden"},
+		{account.ErrLastOwner, "last-owner"},
+		{account.ErrMember, "already-member"},
+		{account.ErrNoMember, "not-found"},
+		{account.ErrNoInvitation, "not-found"},
+		{account.ErrOtherEmail, "other-email"},
+		{account.ErrNoKey, "not-found"},
+		{account.ErrKey, "token-invalid"},
+		{account.ErrTooMany, "limit-reached"},
+		{account.ErrNoNATSUser, "not-found"},
+		{account.ErrAgentExists, "conflict"},
+		{account.ErrNoLicense, "not-found"},
+		{account.ErrChanged, "changed"},
 		{auth.ErrBusy, "unavailable"},
 		{errMalformed, "malformed-request"},
 		{exportjob.ErrNotFound, "not-found"},
@@ -396,7 +416,7 @@ func harmless(d *huma.ErrorDetail) any {
 		return d.Value
 	}
 	switch field {
-	case ".email", ".name", ".license_id", ".delivery":
+	case ".email", ".name", ".license_id", ".delivery", ".role", ".server_id", ".overlap", ".account_id":
 		if text, ok := d.Value.(string); ok {
 			return text
 		}

@@ -99,6 +99,7 @@ func (s *Server) newApp() *fiber.App {
 func (s *Server) routes() {
 	s.app.Use(s.observe, s.headAsGet, s.compress, s.guard, s.carryTrace, s.cors, s.identify, s.limit)
 	s.app.Use(accountPrefix, s.readBrowser)
+	s.app.Use(licensePath, s.readBrowser) // and licensesPath, which begins with it
 	s.app.Use("/api", s.requireToken, s.nameAsker, s.idempotent)
 
 	s.openAPI()
@@ -111,6 +112,7 @@ func (s *Server) routes() {
 
 	if s.deps.Accounts != nil {
 		s.registerAccounts()
+		s.registerLicenses()
 	}
 
 	s.app.Use("/api/analytics", s.etag)

@@ -24,10 +24,17 @@ import (
 
 // tenantRoute says how a route treats askers. Every operation of the OpenAPI document needs an entry.
 type tenantRoute struct {
-	// call is a good request.
-	call string
+	// path is the template, which TestTenantMatrix fills in; call is a good request.
+	path, call string
 	// public routes answer without a token, and the same with any.
 	public bool
+	// open routes answer without a token; one that is sent must be a person's.
+	open bool
+	// status is what a public route answers whatever the token is; 0 is 200.
+	status int
+	// person routes are for members who have signed in: tokens of scripts and API keys will not do. account routes ask for
+	// no license.
+	person, account bool
 	// least is the role that a private route asks for.
 	least auth.Role
 	// body is that of a good request.
@@ -99,6 +106,8 @@ func TestTenantMatrix(t *testing.T) {
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
 	maps.Copy(matrix, auditTenantRoutes())
+	maps.Copy(matrix, accountRoutes())
+	maps.Copy(matrix, h.teamRoutes(t))
 	maps.Copy(matrix, demoNetworkRoutes())
 	for _, operation := range documentedOperations(t, h) {
 		if strings.Contains(operation, " "+adminPrefix+"/") {
@@ -109,7 +118,8 @@ func TestTenantMatrix(t *testing.T) {
 			t.Errorf("%s: no entry in the tenant matrix", operation)
 			continue
 		}
-		method, _, _ := strings.Cut(operation, " ")
+		var method string
+		method, route.path, _ = strings.Cut(operation, " ")
 		t.Run(operation, func(t *testing.T) { checkTenancy(t, h, method, route) })
 		delete(matrix, operation)
 	}
@@ -119,51 +129,109 @@ func TestTenantMatrix(t *testing.T) {
 }
 
 func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
-	if route.public {
-		for name, token := range map[string]string{"none": "", "expired": h.expired(t), "owner": h.token(t, ourLicense, auth.Owner)} {
-			if a := h.do(t, method, route.call, token); a.StatusCode != 200 {
-				t.Errorf("token %s: %d %s", name, a.StatusCode, a.body)
-			}
+	switch {
+	case route.public, route.open:
+		route.checkPublic(t, h, method)
+	case route.account:
+		route.checkStrangers(t, h, method, h.person)
+		route.checkAccount(t, h, method)
+	case route.person:
+		route.checkStrangers(t, h, method, h.person)
+		route.checkRoles(t, h, method, h.person)
+		route.checkMembers(t, h, method)
+	default:
+		route.checkStrangers(t, h, method, h.token)
+		route.checkRoles(t, h, method, h.token)
+		route.checkKeys(t, h, method)
+	}
+}
+
+func (r tenantRoute) checkPublic(t *testing.T, h *harness, method string) {
+	want := max(r.status, 200)
+	tokens := map[string]string{"none": "", "expired": h.expired(t), "owner": h.token(t, ourLicense, auth.Owner)}
+	if r.open {
+		tokens = map[string]string{"none": "", "person": h.person(t, theirLicense, auth.Owner)}
+		r.refused(t, h, method, "expired", h.expired(t), "", 401, "token-expired")
+		r.refused(t, h, method, "script", h.token(t, ourLicense, auth.Owner), "", 403, "account-needed")
+	}
+	for name, token := range tokens {
+		if a := r.ask(t, h, method, token, ""); a.StatusCode != want {
+			t.Errorf("token %s: %d %s", name, a.StatusCode, a.body)
 		}
+	}
+}
+
+// tokenOf makes a token for a license with a role.
+type tokenOf func(testing.TB, uuid.UUID, auth.Role) string
+
+// refused asks with a good request, must be refused, and must leave no trace in our license.
+func (r tenantRoute) refused(t *testing.T, h *harness, method, name, token, more string, status int, code string) {
+	t.Helper()
+	call, body := r.request(t, h, more)
+	before := h.fingerprint(t)
+	a := h.send(t, method, call, token, body)
+	a.problem(t, status, code)
+	if challenge := a.Header.Get("WWW-Authenticate"); status == 401 && !strings.HasPrefix(challenge, "Bearer ") {
+		t.Errorf("%s: challenge %q", name, challenge)
+	}
+	if h.fingerprint(t) != before {
+		t.Errorf("%s: a refused request left a trace", name)
+	}
+}
+
+// checkStrangers asks without a token that counts.
+func (r tenantRoute) checkStrangers(t *testing.T, h *harness, method string, token tokenOf) {
+	t.Helper()
+	r.refused(t, h, method, "none", "", "", 401, "unauthenticated")
+	r.refused(t, h, method, "rubbish", "rubbish", "", 401, "token-invalid")
+	r.refused(t, h, method, "a key of nobody", "ck_"+strings.Repeat("A", 43), "", 401, "token-invalid")
+	r.refused(t, h, method, "expired", h.expired(t), "", 401, "token-expired")
+	r.refused(t, h, method, "alg none", algNone(t), "", 401, "token-invalid")
+	r.refused(t, h, method, "another installation's", otherKeys(t), "", 401, "token-invalid")
+	r.refused(t, h, method, "in the URL", "", "token="+token(t, ourLicense, auth.Owner), 401, "unauthenticated")
+	r.refused(t, h, method, "another license in the URL", token(t, ourLicense, auth.Owner), "license_id="+theirLicense.String(), 422, "invalid-request")
+	if r.account {
 		return
 	}
-	refused := func(name, token string, status int, code string) {
-		t.Helper()
-		a := route.ask(t, h, method, token, "")
-		a.problem(t, status, code)
-		if challenge := a.Header.Get("WWW-Authenticate"); status == 401 && !strings.HasPrefix(challenge, "Bearer ") {
-			t.Errorf("%s: challenge %q", name, challenge)
-		}
-	}
-	refused("none", "", 401, "unauthenticated")
-	refused("rubbish", "rubbish", 401, "token-invalid")
-	refused("expired", h.expired(t), 401, "token-expired")
-	refused("alg none", algNone(t), 401, "token-invalid")
-	refused("another installation's", otherKeys(t), 401, "token-invalid")
-	refused("suspended", h.token(t, suspended, auth.Owner), 403, "license-suspended")
-	refused("erased", h.token(t, erased, auth.Owner), 401, "license-unknown")
-	route.ask(t, h, method, "", "token="+h.token(t, ourLicense, auth.Owner)).problem(t, 401, "unauthenticated")
-	route.ask(t, h, method, h.token(t, ourLicense, auth.Owner), "license_id="+theirLicense.String()).problem(t, 422, "invalid-request")
+	r.refused(t, h, method, "suspended", token(t, suspended, auth.Owner), "", 403, "license-suspended")
+	r.refused(t, h, method, "erased", token(t, erased, auth.Owner), "", 401, "license-unknown")
+}
+
+// checkRoles asks with every role, and as another license's owner.
+func (r tenantRoute) checkRoles(t *testing.T, h *harness, method string, token tokenOf) {
+	t.Helper()
 	for _, role := range []auth.Role{auth.Owner, auth.Admin, auth.Viewer} {
-		a := route.ask(t, h, method, h.token(t, ourLicense, role), "")
-		if !role.AtLeast(route.least) {
-			a.problem(t, 403, "forbidden")
+		if !role.AtLeast(r.least) {
+			r.refused(t, h, method, string(role), token(t, ourLicense, role), "", 403, "forbidden")
 			continue
 		}
-		if a.StatusCode >= 400 || a.err != nil || !strings.Contains(a.body, route.own) || strings.Contains(a.body, "theirs") {
+		a := r.ask(t, h, method, token(t, ourLicense, role), "")
+		if a.StatusCode >= 400 || a.err != nil || !strings.Contains(a.body, r.own) || strings.Contains(a.body, "theirs") {
 			t.Errorf("%s: %d %s %v", role, a.StatusCode, a.body, a.err)
 		}
 	}
-	a := route.ask(t, h, method, h.token(t, theirLicense, auth.Owner), "")
-	if route.own != "" && strings.Contains(a.body, route.own) {
+	call, body := r.request(t, h, "")
+	before := h.fingerprint(t)
+	a := h.send(t, method, call, token(t, theirLicense, auth.Owner), body)
+	if r.own != "" && strings.Contains(a.body, r.own) {
 		t.Errorf("another license's token reads ours: %s", a.body)
+	}
+	if h.fingerprint(t) != before {
+		t.Errorf("another license's token changes ours: %d %s", a.StatusCode, a.body)
 	}
 }
 
 // ask sends a good request, with more in its query.
 func (r tenantRoute) ask(t *testing.T, h *harness, method, token, more string) answer {
 	t.Helper()
-	call, body := r.call, r.body
+	call, body := r.request(t, h, more)
+	return h.send(t, method, call, token, body)
+}
+
+// request makes what a good request needs.
+func (r tenantRoute) request(t *testing.T, h *harness, more string) (call, body string) {
+	t.Helper()
+	call, body = r.call, r.body
 	if r.fresh != nil {
 		id := r.fresh(t, h)
 		call, body = strings.ReplaceAll(call, "{id}", id), strings.ReplaceAll(body, "{id}", id)
@@ -171,7 +239,7 @@ func (r tenantRoute) ask(t *testing.T, h *harness, method, token, more string) a
 	if more != "" {
 		call = withQuery(call, more)
 	}
-	return h.send(t, method, call, token, body)
+	return call, body
 }
 
 // openStored is a server over real stores.
@@ -184,17 +252,20 @@ func openStored(t *testing.T, more ...func(*Config, *Deps)) *harness {
 func openStoredOn(t *testing.T, pool *pgxpool.Pool, more ...func(*Config, *Deps)) *harness {
 	t.Helper()
 	conn := schematest.ClickHouse(t)
-	for _, license := range []uuid.UUID{ourLicense, theirLicense} {
+	for _, license := range []uuid.UUID{ourLicense, theirLicense, suspended} {
 		if err := pg.New(pool).EnsureLicense(t.Context(), pg.EnsureLicenseParams{ID: license, Name: "test"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return open(t, clickHouseHTTP(t), func(c *Config, d *Deps) {
+	h := open(t, clickHouseHTTP(t), func(c *Config, d *Deps) {
 		d.Registry, d.Events = registry.New(pool, conn, time.Now), events.New(pool, conn, time.Now)
+		d.Accounts, c.AddressQuota.Requests, c.TokenQuota.Requests = accountsOn(t, pool, d.Keys), 100_000, 100_000
 		for _, change := range more {
 			change(c, d)
 		}
 	})
+	h.pool = pool
+	return h
 }
 
 func freshName(*testing.T, *harness) string { return "fresh-" + uuid.NewString() }

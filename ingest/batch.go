@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -72,6 +73,23 @@ func newBatch() *batch {
 	for _, c := range schema.SampleColumns() {
 		b.input = append(b.input, proto.InputColumn{Name: c.Name, Data: typed{data[c.Name], proto.ColumnType(c.Type)}})
 	}
+	return b
+}
+
+// room is how many rows a batch may come to that has no texts and metrics.
+func (c *BatchConfig) room() int { return min(c.Rows, c.Bytes/rowBytes) + schema.MaxMessageSamples }
+
+// room makes the columns large enough for that many rows at once: a backlog would else spend a fifth of the first second on
+// copying columns that grow. The system gives the memory only as it is filled.
+func (b *batch) room(rows int) *batch {
+	b.license, b.ts = slices.Grow(b.license, rows), slices.Grow(b.ts, rows)
+	b.server.keys = slices.Grow(b.server.keys, rows)
+	for f := range b.fields {
+		b.fields[f].room(rows)
+	}
+	b.metrics.ends = slices.Grow(b.metrics.ends, rows)
+	b.epoch, b.seq = slices.Grow(b.epoch, rows), slices.Grow(b.seq, rows)
+	b.idx, b.received = slices.Grow(b.idx, rows), slices.Grow(b.received, rows)
 	return b
 }
 

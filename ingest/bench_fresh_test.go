@@ -48,7 +48,7 @@ func TestBenchFresh(t *testing.T) {
 		t.Skip("a benchmark: -bench.fresh")
 	}
 	var table strings.Builder
-	table.WriteString("| samples/s wanted | published/s | p50 ms | p99 ms | most ms | marks | backlog before | after | most | growth/s | CPU s a million |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+	table.WriteString("| samples/s wanted | published/s | p50 ms | p99 ms | most ms | marks | backlog before | after | most | growth/s | CPU s a million | of NATS | of ClickHouse | load |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, text := range strings.Split(*freshness.rates, ",") {
 		rate, err := strconv.Atoi(text)
 		if err != nil || rate <= 0 {
@@ -75,6 +75,7 @@ type fresh struct {
 	begun time.Time
 	total int // samples published
 	count int // messages published
+	used  engines
 	// backlog is the messages in the streams, once a second after the warm-up.
 	backlog []float64
 }
@@ -96,10 +97,12 @@ func (f *fresh) run(t *testing.T) string {
 	var watchers sync.WaitGroup
 	watchers.Go(func() { f.watch(watching, t, schematest.Connect(t, f.clickhouse.URL())) })
 	watchers.Go(func() { f.measureBacklog(ctx, t) })
+	before := f.engines()
 	f.publish(ctx, t)
 	seconds := time.Since(f.begun).Seconds()
 	f.settle(t, stopWatching)
 	watchers.Wait()
+	f.used = f.engines().since(before)
 	stop()
 	return f.row(result(), seconds)
 }
@@ -220,9 +223,11 @@ func (f *fresh) row(m measured, seconds float64) string {
 	each := float64(f.total) / float64(f.count) // samples a message
 	third := len(f.backlog) / 3
 	before, after := mean(f.backlog[:third])*each, mean(f.backlog[len(f.backlog)-third:])*each
-	return fmt.Sprintf("| %d | %.0f | %.0f | %.0f | %.0f | %d | %.0f | %.0f | %.0f | %+.0f | %.2f |\n",
+	million := float64(f.total) / 1e6
+	return fmt.Sprintf("| %d | %.0f | %.0f | %.0f | %.0f | %d | %.0f | %.0f | %.0f | %+.0f | %.2f | %.2f | %.2f | %s |\n",
 		f.rate, float64(f.total)/seconds, quantile(delays, 0.5), quantile(delays, 0.99), quantile(delays, 1), len(delays),
-		before, after, slices.Max(f.backlog)*each, (after-before)/(float64(len(f.backlog))*2/3), m.CPU/float64(f.total)*1e6)
+		before, after, slices.Max(f.backlog)*each, (after-before)/(float64(len(f.backlog))*2/3), m.CPU/million,
+		f.used.nats.Seconds()/million, f.used.clickhouse.Seconds()/million, loadAverage())
 }
 
 // delays are the times of the marks after the warm-up, the least first.

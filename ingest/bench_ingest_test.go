@@ -75,9 +75,9 @@ func newBenchServers(t testing.TB) *benchServers {
 	return s
 }
 
-func newBenchClickHouse(t testing.TB) (*localtest.ClickHouseServer, driver.Conn) {
+func newBenchClickHouse(t testing.TB, options ...localtest.ClickHouseOption) (*localtest.ClickHouseServer, driver.Conn) {
 	t.Helper()
-	server := localtest.NewClickHouse(t)
+	server := localtest.NewClickHouse(t, options...)
 	if _, err := schema.MigrateClickHouse(t.Context(), server.URL()); err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +99,11 @@ type engines struct{ nats, clickhouse time.Duration }
 
 func (s *benchServers) engines() engines {
 	return engines{processCPU(s.nats.PID()), processCPU(s.clickhouse.PID())}
+}
+
+// since is what was used after an earlier look.
+func (e engines) since(before engines) engines {
+	return engines{e.nats - before.nats, e.clickhouse - before.clickhouse}
 }
 
 // processCPU is what a process used so far, in steps of 10 ms; 0 where the system has no /proc.
@@ -168,8 +173,7 @@ func (s *benchServers) round(t *testing.T, name string, messages, per, metrics i
 	bytes := publishBacklog(t, j.NATS, benchConfig(j), newTraffic(per, metrics), messages)
 	before := s.engines()
 	d.drain = do("drain")
-	after := s.engines()
-	d.engines = engines{after.nats - before.nats, after.clickhouse - before.clickhouse}
+	d.engines = s.engines().since(before)
 	s.check(t, messages*per)
 	fmt.Printf("%s: %d messages of %d bytes\n", name, messages, bytes/messages)
 	return d

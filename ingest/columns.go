@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"math"
+	"slices"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -85,6 +86,22 @@ func (c *fieldColumn) append(f schema.Field, s *schema.Sample) {
 	default:
 		*c.f64 = append(*c.f64, math.Float64frombits(bits))
 	}
+}
+
+// room is for that many more rows.
+func (c *fieldColumn) room(rows int) {
+	switch {
+	case c.text != nil:
+		c.text.keys = slices.Grow(c.text.keys, rows)
+		return
+	case c.u32 != nil:
+		*c.u32 = slices.Grow(*c.u32, rows)
+	case c.u64 != nil:
+		*c.u64 = slices.Grow(*c.u64, rows)
+	default:
+		*c.f64 = slices.Grow(*c.f64, rows)
+	}
+	c.number.nulls = slices.Grow(c.number.nulls, rows)
 }
 
 func (c *fieldColumn) reset() {

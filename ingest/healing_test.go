@@ -44,8 +44,16 @@ func TestInsertWaitsForHealing(t *testing.T) {
 	if n := rowsOf(t, url, license); n != 0 {
 		t.Fatalf("%d rows passed a lock", n)
 	}
-	localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error { return i.insert(t.Context(), b) })
-	if n := rowsOf(t, url, license); n != 100 || b.attempt.renewed != 0 {
+	cut := false // a refusal that came while the block was on its way may be lost with the connection: then there is doubt
+	localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error {
+		err := i.insert(t.Context(), b)
+		if err != nil && !errors.Is(err, errHealing) {
+			t.Log(err)
+			cut = true
+		}
+		return err
+	})
+	if n := rowsOf(t, url, license); n != 100 || b.attempt.renewed != 0 && !cut {
 		t.Errorf("%d rows after the lock, want 100; the token was given up %d times", n, b.attempt.renewed)
 	}
 }

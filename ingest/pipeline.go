@@ -131,7 +131,8 @@ func (p *pipeline) open() {
 	p.ids = newMessageIDs()
 	p.tallies, p.pages = newTallies(), make(chan *journalPage, 1)
 	p.terms, p.beside = map[string]*term{}, neighbours{map[string]*twins{}, p.config.Partitions.Count}
-	p.filling, p.spare = newBatch(), newBatch()
+	rows := p.config.Batch.room()
+	p.filling, p.spare = newBatch().room(rows), newBatch().room(rows)
 	p.age = p.config.Batch.MinAge
 	p.good = p.accept
 	p.bad = p.reject
@@ -336,8 +337,7 @@ func (p *pipeline) settle(f flushed) {
 	p.metrics.batchBytes.Observe(float64(f.bytes))
 	p.metrics.batchAge.Observe(p.now().Sub(f.since).Seconds())
 	p.status.stored()
-	// Three times as long as the last batch took: a store that is busy gets fewer and larger batches.
-	p.age = min(max(p.config.Batch.MinAge, 3*f.took), p.config.Batch.MaxAge)
+	p.age = p.config.Batch.age(f.took)
 	f.Reset()
 	p.spare, p.inFlight, p.owed = f.batch, nil, nil
 	p.rejects.quiet(time.Minute)

@@ -50,34 +50,33 @@ func TestPipelineHoldsTwoBatches(t *testing.T) {
 	})
 }
 
-// A store that takes long gets older batches, up to MaxAge.
+// A store that takes long gets older batches, unless waiting and storing together would pass MaxAge.
 func TestPipelineAgeGrowsWithLoad(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
-		b.to.block.Store(int64(200 * time.Millisecond))
-		b.give(1)
-		b.pass(450 * time.Millisecond) // 250 of age, 200 of insert
-		b.want(1, 1)
-		b.give(1)
-		b.pass(599 * time.Millisecond)
-		if b.to.tries != 1 {
-			b.t.Errorf("%d inserts begun before three times the last one's duration", b.to.tries)
-		}
-		b.pass(time.Millisecond)
-		if b.to.tries != 2 {
-			b.t.Errorf("%d inserts begun, want 2", b.to.tries)
-		}
-		b.pass(200 * time.Millisecond)
-		b.to.block.Store(int64(10 * time.Second))
-		b.give(1)
-		b.pass(11 * time.Second)
-		b.give(1)
-		b.pass(999 * time.Millisecond)
-		if b.to.tries != 3 {
-			b.t.Errorf("%d inserts begun before MaxAge", b.to.tries)
-		}
-		b.pass(time.Millisecond)
-		if b.to.tries != 4 {
-			b.t.Errorf("%d inserts begun at MaxAge, want 4", b.to.tries)
+		b.give(1) // now the license is known
+		b.pass(time.Second)
+		for _, c := range []struct{ took, age time.Duration }{
+			{50 * time.Millisecond, 250 * time.Millisecond},
+			{100 * time.Millisecond, 300 * time.Millisecond},
+			{200 * time.Millisecond, 600 * time.Millisecond},
+			{300 * time.Millisecond, 500 * time.Millisecond},
+			{500 * time.Millisecond, 300 * time.Millisecond},
+			{10 * time.Second, 250 * time.Millisecond},
+		} {
+			b.to.block.Store(int64(c.took))
+			b.give(1)
+			b.pass(time.Minute)
+			before := b.to.tries
+			b.give(1)
+			b.pass(c.age - time.Millisecond)
+			if b.to.tries != before {
+				b.t.Errorf("an insert had begun %s after one that took %s, want %s", c.age-time.Millisecond, c.took, c.age)
+			}
+			b.pass(time.Millisecond)
+			if b.to.tries != before+1 {
+				b.t.Errorf("%d inserts begun %s after one that took %s, want 1", b.to.tries-before, c.age, c.took)
+			}
+			b.pass(time.Minute)
 		}
 	})
 }

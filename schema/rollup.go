@@ -1,9 +1,9 @@
 package schema
 
-// Rollup is a table that a materialized view fills from samples. Its rows of one key may stand in several parts; the
-// view's SELECT is the one definition of what they mean.
+// Rollup is a table that is filled at insert from samples. Its rows of one key may stand in several parts.
 type Rollup struct {
-	// Table and View are names within Database.
+	// Table and View are names within Database. The view's SELECT over samples is the one definition of what the rows mean;
+	// mostly it is the materialized view that fills the table.
 	Table, View string
 	// Time is the column with the start of the row's hour or minute; the table is partitioned by its day, UTC.
 	Time string
@@ -15,7 +15,7 @@ func Rollups() []Rollup {
 		{Table: "samples_hourly", View: "samples_hourly_mv", Time: "hour"},
 		{Table: "metrics_hourly", View: "metrics_hourly_mv", Time: "hour"},
 		{Table: "license_minutely", View: "license_minutely_mv", Time: "minute"},
-		{Table: "license_hourly", View: "license_hourly_mv", Time: "hour"},
+		{Table: "license_hourly", View: "license_hourly_of_samples", Time: "hour"},
 	}
 }
 

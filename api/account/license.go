@@ -4,7 +4,6 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -53,32 +52,39 @@ func CreateLicense(ctx context.Context, pool *pgxpool.Pool, want NewLicense) (Cr
 	if err := want.Validate(); err != nil {
 		return CreatedLicense{}, err
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return CreatedLicense{}, err
-	}
-	created := CreatedLicense{LicenseID: id, NATSUser: serverUser(id), NATSPassword: NewSecret()}
+	var created CreatedLicense
 	name, _ := CleanName(want.Name) // has been validated
-	err = store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
-		if _, err := queries.CreateLicense(ctx, pg.CreateLicenseParams{ID: id, Name: name}); err != nil {
-			return fmt.Errorf("store the license: %w", err)
+	err := store.New(pool).Tx(ctx, func(queries *pg.Queries) (err error) {
+		if created, err = addLicense(ctx, queries, name); err != nil {
+			return err
 		}
-		digest := sha256.Sum256([]byte(created.NATSPassword))
-		if err := queries.CreateNATSUser(ctx, pg.CreateNATSUserParams{Name: created.NATSUser, LicenseID: id, PasswordSha256: digest[:]}); err != nil {
-			return fmt.Errorf("store the NATS user: %w", err)
-		}
-		note := audit.Done(ctx, "license.created", id, "license", id.String(), map[string]any{"name": name})
+		note := audit.Done(ctx, "license.created", created.LicenseID, "license", created.LicenseID.String(), map[string]any{"name": name})
 		if err := audit.Write(ctx, queries, time.Now(), note); err != nil {
 			return err
 		}
 		if want.Email == "" {
 			return nil
 		}
-		created.Password, err = addOwner(ctx, queries, id, want.Email)
+		created.Password, err = addOwner(ctx, queries, created.LicenseID, want.Email)
 		return err
 	})
 	if err != nil {
 		return CreatedLicense{}, fmt.Errorf("create license: %w", err)
+	}
+	return created, nil
+}
+
+// addLicense adds a license and the NATS user of its game servers.
+func addLicense(ctx context.Context, queries *pg.Queries, name string) (CreatedLicense, error) {
+	id := uuid.Must(uuid.NewV7())
+	created := CreatedLicense{LicenseID: id, NATSUser: serverUser(id)}
+	var digest []byte
+	created.NATSPassword, digest = newNATSPassword()
+	if _, err := queries.CreateLicense(ctx, pg.CreateLicenseParams{ID: id, Name: name}); err != nil {
+		return created, fmt.Errorf("store the license: %w", err)
+	}
+	if err := queries.CreateNATSUser(ctx, pg.CreateNATSUserParams{Name: created.NATSUser, LicenseID: id, PasswordSha256: digest}); err != nil {
+		return created, fmt.Errorf("store the NATS user: %w", err)
 	}
 	return created, nil
 }

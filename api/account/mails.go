@@ -18,6 +18,7 @@ const (
 	mailReset        = "account.reset"
 	mailRegistration = "account.registration"
 	mailChanged      = "account.changed"
+	mailInvitation   = "license.invitation"
 )
 
 type registrationMail struct {
@@ -32,6 +33,7 @@ type changedMail struct {
 func (s *Service) Renderers() map[string]mail.Renderer {
 	return map[string]mail.Renderer{
 		mailReset: s.renderReset, mailRegistration: s.renderRegistration, mailChanged: s.renderChanged,
+		mailInvitation: s.renderInvitation,
 	}
 }
 

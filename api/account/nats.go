@@ -156,17 +156,20 @@ func ResumeLicense(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID) e
 
 // changeStanding suspends or resumes, and writes it down.
 func changeStanding(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID, action string, change func(*pg.Queries, context.Context, uuid.UUID) (int64, error)) error {
-	err := store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
+	return store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
 		changed, err := change(queries, ctx, license)
-		switch {
-		case err != nil:
+		if err := changedOne(changed, err, action); err != nil {
 			return err
-		case changed == 0:
-			return ErrNoLicense
 		}
 		return audit.Write(ctx, queries, time.Now(), audit.Done(ctx, action, license, "license", license.String(), nil))
 	})
-	return store.Wrap(action, err)
+}
+
+func changedOne(changed int64, err error, step string) error {
+	if err == nil && changed == 0 {
+		err = ErrNoLicense
+	}
+	return store.Wrap(step, err)
 }
 
 // noteNATS writes down what was done to a NATS user, never its password.

@@ -27,6 +27,14 @@ type Config struct {
 	// MailEnabled tells that what stands in the outbox will be sent.
 	MailEnabled bool
 	Throttles   Throttles
+	// InviteTTL is the life of an invitation.
+	InviteTTL time.Duration
+	// MaxOwned bounds the licenses that one account makes, MaxInvitations those that wait in one license, and MaxKeys the API
+	// keys of one.
+	MaxOwned, MaxInvitations, MaxKeys int
+	// KeyMemory is how long an API key that was looked up is remembered: what a revoked one may outlive. KeyUse is how often
+	// the last use of keys is written down.
+	KeyMemory, KeyUse time.Duration
 	// Sweep is how often what has expired is removed, Keep how long it is kept after that.
 	Sweep, Keep time.Duration
 }
@@ -37,6 +45,7 @@ func DefaultConfig() Config {
 	return Config{
 		AccessTTL: 15 * time.Minute, SessionIdle: 30 * day, SessionLife: 180 * day, RefreshGrace: 10 * time.Second,
 		ResetTTL: time.Hour, ConfirmTTL: 2 * day, Registration: true, PublicURL: "http://127.0.0.1:8080",
+		InviteTTL: 7 * day, MaxOwned: 20, MaxInvitations: 100, MaxKeys: 50, KeyMemory: 2 * time.Second, KeyUse: time.Minute,
 		Throttles: DefaultThrottles(), Sweep: time.Hour, Keep: 7 * day,
 	}
 }
@@ -45,7 +54,8 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	var faults []error
 	for name, d := range map[string]time.Duration{
-		"AccessTTL": c.AccessTTL, "SessionIdle": c.SessionIdle, "ResetTTL": c.ResetTTL, "ConfirmTTL": c.ConfirmTTL, "Sweep": c.Sweep, "Keep": c.Keep,
+		"AccessTTL": c.AccessTTL, "SessionIdle": c.SessionIdle, "ResetTTL": c.ResetTTL, "ConfirmTTL": c.ConfirmTTL,
+		"InviteTTL": c.InviteTTL, "KeyUse": c.KeyUse, "Sweep": c.Sweep, "Keep": c.Keep,
 	} {
 		if d < time.Second {
 			faults = append(faults, fmt.Errorf("account: %s must be at least 1s", name))
@@ -53,6 +63,9 @@ func (c Config) Validate() error {
 	}
 	if c.SessionLife < c.SessionIdle || c.RefreshGrace < 0 {
 		faults = append(faults, errors.New("account: SessionLife must be at least SessionIdle, and RefreshGrace not negative"))
+	}
+	if c.MaxOwned < 1 || c.MaxInvitations < 1 || c.MaxKeys < 1 || c.KeyMemory < 0 {
+		faults = append(faults, errors.New("account: MaxOwned, MaxInvitations and MaxKeys must be at least 1, and KeyMemory not negative"))
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		faults = append(faults, fmt.Errorf("account: the public URL %q is not one", c.PublicURL))
@@ -79,6 +92,7 @@ type Service struct {
 	hasher *auth.Hasher
 	wake   func()
 	now    func() time.Time
+	used   keyBook
 }
 
 // NewService makes a Service.
@@ -89,7 +103,7 @@ func NewService(cfg Config, deps Deps) (*Service, error) {
 	if deps.Store == nil || deps.Keys == nil || deps.Hasher == nil {
 		return nil, errors.New("account: Store, Keys and Hasher are required")
 	}
-	s := &Service{cfg: cfg, store: deps.Store, keys: deps.Keys, hasher: deps.Hasher, wake: deps.Wake, now: deps.Now}
+	s := &Service{cfg: cfg, store: deps.Store, keys: deps.Keys, hasher: deps.Hasher, wake: deps.Wake, now: deps.Now, used: newKeyBook()}
 	if s.wake == nil {
 		s.wake = func() {}
 	}
@@ -114,6 +128,17 @@ var (
 	ErrNotMember    = errors.New("no such license of this account")
 	ErrNoSession    = errors.New("no such session of this account")
 	ErrNoAccount    = errors.New("no such account")
+	ErrNoRight      = errors.New("the account may not do this in the license")
+	ErrLastOwner    = errors.New("a license keeps at least one owner")
+	ErrMember       = errors.New("the email belongs to a member already")
+	ErrNoMember     = errors.New("no such member of the license")
+	ErrNoInvitation = errors.New("no such invitation of the license")
+	ErrOtherEmail   = errors.New("the invitation is for another email than the account's")
+	ErrNoKey        = errors.New("no such API key of the license")
+	ErrKey          = errors.New("the API key is not valid")
+	ErrTooMany      = errors.New("there are too many of these")
+	ErrNoNATSUser   = errors.New("no such NATS user of the license")
+	ErrChanged      = errors.New("it was changed since it was read")
 )
 
 // ThrottledError says when the next try may be made.

@@ -81,6 +81,8 @@ type Identity struct {
 	PlatformAdmin bool
 	// MustChangePassword allows nothing but to change the password.
 	MustChangePassword bool
+	// Key is the API key that asks, which may do what its scopes allow and nothing else; nil in tokens.
+	Key *Key
 	// TokenID is the claim jti.
 	TokenID   string
 	ExpiresAt time.Time

@@ -17,6 +17,8 @@ const (
 	RefreshToken TokenKind = "crr_"
 	ResetToken   TokenKind = "crp_"
 	ConfirmToken TokenKind = "crc_"
+	InviteToken  TokenKind = "cri_"
+	APIKey       TokenKind = "ck_"
 )
 
 // opaqueLen is the length of the random part, bytes.

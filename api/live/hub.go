@@ -28,7 +28,7 @@ type Seeder interface {
 type Guard interface {
 	// License gives the reason why a license's listeners must go; "" where they may stay.
 	License(context.Context, uuid.UUID) (reason string, err error)
-	// Ended gives those of the sessions that do not count any more.
+	// Ended gives those of the credentials, sessions or API keys, that do not count any more.
 	Ended(context.Context, []uuid.UUID) ([]uuid.UUID, error)
 }
 

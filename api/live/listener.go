@@ -21,7 +21,7 @@ type Selection struct {
 // Ask is what a listener wants.
 type Ask struct {
 	License uuid.UUID
-	// Session is the sign-in whose end ends the stream; uuid.Nil where there is none.
+	// Session is the sign-in, or the API key, whose end ends the stream; uuid.Nil where there is none.
 	Session uuid.UUID
 	// Address is where the listener comes from, for the limit.
 	Address string

@@ -58,11 +58,16 @@ func (g liveGuard) License(ctx context.Context, id uuid.UUID) (string, error) {
 	return "", nil
 }
 
-// Ended implements live.Guard.
+// Ended implements live.Guard: a credential is a session or an API key.
 func (g liveGuard) Ended(ctx context.Context, sessions []uuid.UUID) ([]uuid.UUID, error) {
 	alive, err := g.book.queries.LiveSessions(ctx, pg.LiveSessionsParams{Ids: sessions, Now: time.Now()})
 	if err != nil {
 		return nil, fmt.Errorf("look sessions up: %w", err)
 	}
+	keys, err := g.book.queries.LiveAPIKeys(ctx, pg.LiveAPIKeysParams{Ids: sessions, Now: time.Now()})
+	if err != nil {
+		return nil, fmt.Errorf("look API keys up: %w", err)
+	}
+	alive = append(alive, keys...)
 	return slices.DeleteFunc(slices.Clone(sessions), func(id uuid.UUID) bool { return slices.Contains(alive, id) }), nil
 }

@@ -65,6 +65,38 @@ func (q *Queries) FindLicense(ctx context.Context, id uuid.UUID) (License, error
 	return i, err
 }
 
+const lockLicense = `-- name: LockLicense :one
+SELECT id, name, created_at, suspended_at FROM licenses WHERE id = $1 FOR UPDATE
+`
+
+// LockLicense reads a license and keeps others from changing it, or who belongs to it, until the transaction ends.
+func (q *Queries) LockLicense(ctx context.Context, id uuid.UUID) (License, error) {
+	row := q.db.QueryRow(ctx, lockLicense, id)
+	var i License
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.CreatedAt,
+		&i.SuspendedAt,
+	)
+	return i, err
+}
+
+const renameLicense = `-- name: RenameLicense :exec
+UPDATE licenses SET name = $1 WHERE id = $2
+`
+
+type RenameLicenseParams struct {
+	Name string
+	ID   uuid.UUID
+}
+
+// RenameLicense gives a license another name.
+func (q *Queries) RenameLicense(ctx context.Context, arg RenameLicenseParams) error {
+	_, err := q.db.Exec(ctx, renameLicense, arg.Name, arg.ID)
+	return err
+}
+
 const resumeLicense = `-- name: ResumeLicense :execrows
 UPDATE licenses SET suspended_at = NULL WHERE id = $1
 `

@@ -29,6 +29,65 @@ func (q *Queries) AddMember(ctx context.Context, arg AddMemberParams) error {
 	return err
 }
 
+const countOwned = `-- name: CountOwned :one
+SELECT count(*) FROM license_members WHERE user_id = $1 AND role = 'owner'
+`
+
+// CountOwned is how many licenses a user owns.
+func (q *Queries) CountOwned(ctx context.Context, userID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countOwned, userID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countOwners = `-- name: CountOwners :one
+SELECT count(*) FROM license_members WHERE license_id = $1 AND role = 'owner'
+`
+
+// CountOwners is how many owners a license has. Lock the license first.
+func (q *Queries) CountOwners(ctx context.Context, licenseID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countOwners, licenseID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const findMember = `-- name: FindMember :one
+SELECT m.user_id, u.email, u.name, m.role, m.created_at, u.last_login_at
+FROM license_members m JOIN users u ON u.id = m.user_id
+WHERE m.license_id = $1 AND m.user_id = $2
+`
+
+type FindMemberParams struct {
+	LicenseID uuid.UUID
+	UserID    uuid.UUID
+}
+
+type FindMemberRow struct {
+	UserID      uuid.UUID
+	Email       string
+	Name        string
+	Role        string
+	CreatedAt   time.Time
+	LastLoginAt *time.Time
+}
+
+// FindMember reads one of the people of a license.
+func (q *Queries) FindMember(ctx context.Context, arg FindMemberParams) (FindMemberRow, error) {
+	row := q.db.QueryRow(ctx, findMember, arg.LicenseID, arg.UserID)
+	var i FindMemberRow
+	err := row.Scan(
+		&i.UserID,
+		&i.Email,
+		&i.Name,
+		&i.Role,
+		&i.CreatedAt,
+		&i.LastLoginAt,
+	)
+	return i, err
+}
+
 const findMembership = `-- name: FindMembership :one
 SELECT m.license_id, l.name, m.role, m.created_at, l.suspended_at
 FROM license_members m JOIN licenses l ON l.id = m.license_id
@@ -60,6 +119,65 @@ func (q *Queries) FindMembership(ctx context.Context, arg FindMembershipParams) 
 		&i.SuspendedAt,
 	)
 	return i, err
+}
+
+const leaveSessions = `-- name: LeaveSessions :exec
+UPDATE sessions SET license_id = NULL WHERE user_id = $1 AND license_id = $2::uuid
+`
+
+type LeaveSessionsParams struct {
+	UserID    uuid.UUID
+	LicenseID uuid.UUID
+}
+
+// LeaveSessions has the sessions of a user who left a license speak for another one from their next tokens on.
+func (q *Queries) LeaveSessions(ctx context.Context, arg LeaveSessionsParams) error {
+	_, err := q.db.Exec(ctx, leaveSessions, arg.UserID, arg.LicenseID)
+	return err
+}
+
+const listMembers = `-- name: ListMembers :many
+SELECT m.user_id, u.email, u.name, m.role, m.created_at, u.last_login_at
+FROM license_members m JOIN users u ON u.id = m.user_id
+WHERE m.license_id = $1
+ORDER BY array_position(ARRAY['owner', 'admin', 'viewer'], m.role), u.email_key, m.user_id
+`
+
+type ListMembersRow struct {
+	UserID      uuid.UUID
+	Email       string
+	Name        string
+	Role        string
+	CreatedAt   time.Time
+	LastLoginAt *time.Time
+}
+
+// ListMembers are the people of a license, those who may do most first.
+func (q *Queries) ListMembers(ctx context.Context, licenseID uuid.UUID) ([]ListMembersRow, error) {
+	rows, err := q.db.Query(ctx, listMembers, licenseID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListMembersRow
+	for rows.Next() {
+		var i ListMembersRow
+		if err := rows.Scan(
+			&i.UserID,
+			&i.Email,
+			&i.Name,
+			&i.Role,
+			&i.CreatedAt,
+			&i.LastLoginAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listMemberships = `-- name: ListMemberships :many
@@ -102,4 +220,58 @@ func (q *Queries) ListMemberships(ctx context.Context, userID uuid.UUID) ([]List
 		return nil, err
 	}
 	return items, nil
+}
+
+const memberByEmail = `-- name: MemberByEmail :one
+SELECT EXISTS (SELECT 1 FROM license_members m JOIN users u ON u.id = m.user_id WHERE m.license_id = $1 AND u.email_key = $2)
+`
+
+type MemberByEmailParams struct {
+	LicenseID uuid.UUID
+	EmailKey  string
+}
+
+// MemberByEmail tells whether an email belongs to one of the people of a license.
+func (q *Queries) MemberByEmail(ctx context.Context, arg MemberByEmailParams) (bool, error) {
+	row := q.db.QueryRow(ctx, memberByEmail, arg.LicenseID, arg.EmailKey)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const removeMember = `-- name: RemoveMember :execrows
+DELETE FROM license_members WHERE license_id = $1 AND user_id = $2
+`
+
+type RemoveMemberParams struct {
+	LicenseID uuid.UUID
+	UserID    uuid.UUID
+}
+
+// RemoveMember takes a member out of a license.
+func (q *Queries) RemoveMember(ctx context.Context, arg RemoveMemberParams) (int64, error) {
+	result, err := q.db.Exec(ctx, removeMember, arg.LicenseID, arg.UserID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setMemberRole = `-- name: SetMemberRole :execrows
+UPDATE license_members SET role = $1 WHERE license_id = $2 AND user_id = $3
+`
+
+type SetMemberRoleParams struct {
+	Role      string
+	LicenseID uuid.UUID
+	UserID    uuid.UUID
+}
+
+// SetMemberRole changes what a member may do.
+func (q *Queries) SetMemberRole(ctx context.Context, arg SetMemberRoleParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setMemberRole, arg.Role, arg.LicenseID, arg.UserID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

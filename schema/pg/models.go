@@ -48,6 +48,21 @@ type ExportJob struct {
 	ExpiresAt    *time.Time
 }
 
+type Invitation struct {
+	ID          uuid.UUID
+	LicenseID   uuid.UUID
+	Email       string
+	EmailKey    string
+	Role        string
+	InvitedBy   *uuid.UUID
+	Inviter     string
+	TokenDigest []byte
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	AcceptedAt  *time.Time
+	RevokedAt   *time.Time
+}
+
 type JobRun struct {
 	ID           int64
 	Job          string

@@ -73,6 +73,24 @@ func (q *Queries) DeleteNATSAgentUser(ctx context.Context, arg DeleteNATSAgentUs
 	return result.RowsAffected(), nil
 }
 
+const deleteNATSUser = `-- name: DeleteNATSUser :execrows
+DELETE FROM nats_users WHERE license_id = $1 AND name = $2
+`
+
+type DeleteNATSUserParams struct {
+	LicenseID uuid.UUID
+	Name      string
+}
+
+// DeleteNATSUser takes one NATS user of a license away.
+func (q *Queries) DeleteNATSUser(ctx context.Context, arg DeleteNATSUserParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteNATSUser, arg.LicenseID, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const findNATSUser = `-- name: FindNATSUser :one
 SELECT u.name, u.license_id, u.kind, COALESCE(u.server_id, '')::text AS server_id, u.password_sha256, u.generation,
        u.previous_sha256, u.previous_generation, u.previous_until, l.suspended_at
@@ -110,6 +128,48 @@ func (q *Queries) FindNATSUser(ctx context.Context, name string) (FindNATSUserRo
 		&i.SuspendedAt,
 	)
 	return i, err
+}
+
+const listLicenseNATSUsers = `-- name: ListLicenseNATSUsers :many
+SELECT name, kind, COALESCE(server_id, '')::text AS server_id, created_at, rotated_at, previous_until
+FROM nats_users WHERE license_id = $1 ORDER BY kind DESC, server_id
+`
+
+type ListLicenseNATSUsersRow struct {
+	Name          string
+	Kind          string
+	ServerID      string
+	CreatedAt     time.Time
+	RotatedAt     *time.Time
+	PreviousUntil *time.Time
+}
+
+// ListLicenseNATSUsers are the NATS users of a license: its game servers' first, then agents' by server.
+func (q *Queries) ListLicenseNATSUsers(ctx context.Context, licenseID uuid.UUID) ([]ListLicenseNATSUsersRow, error) {
+	rows, err := q.db.Query(ctx, listLicenseNATSUsers, licenseID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLicenseNATSUsersRow
+	for rows.Next() {
+		var i ListLicenseNATSUsersRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Kind,
+			&i.ServerID,
+			&i.CreatedAt,
+			&i.RotatedAt,
+			&i.PreviousUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listNATSUsers = `-- name: ListNATSUsers :many
@@ -176,4 +236,34 @@ func (q *Queries) RotateNATSUser(ctx context.Context, arg RotateNATSUserParams) 
 	var name string
 	err := row.Scan(&name)
 	return name, err
+}
+
+const rotateNATSUserNamed = `-- name: RotateNATSUserNamed :one
+UPDATE nats_users SET
+    password_sha256 = $1, generation = nextval('nats_generations'), rotated_at = now(),
+    previous_sha256 = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE password_sha256 END,
+    previous_generation = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE generation END,
+    previous_until = $2::timestamptz
+WHERE license_id = $3 AND name = $4
+RETURNING COALESCE(server_id, '')::text AS server_id
+`
+
+type RotateNATSUserNamedParams struct {
+	PasswordSha256 []byte
+	PreviousUntil  *time.Time
+	LicenseID      uuid.UUID
+	Name           string
+}
+
+// RotateNATSUserNamed gives one NATS user of a license a new password, as RotateNATSUser does.
+func (q *Queries) RotateNATSUserNamed(ctx context.Context, arg RotateNATSUserNamedParams) (string, error) {
+	row := q.db.QueryRow(ctx, rotateNATSUserNamed,
+		arg.PasswordSha256,
+		arg.PreviousUntil,
+		arg.LicenseID,
+		arg.Name,
+	)
+	var server_id string
+	err := row.Scan(&server_id)
+	return server_id, err
 }

@@ -35,3 +35,22 @@ UPDATE nats_users SET
     previous_until = sqlc.narg(previous_until)::timestamptz
 WHERE license_id = @license_id AND kind = 'server'
 RETURNING name;
+
+-- name: ListLicenseNATSUsers :many
+-- ListLicenseNATSUsers are the NATS users of a license: its game servers' first, then agents' by server.
+SELECT name, kind, COALESCE(server_id, '')::text AS server_id, created_at, rotated_at, previous_until
+FROM nats_users WHERE license_id = @license_id ORDER BY kind DESC, server_id;
+
+-- name: RotateNATSUserNamed :one
+-- RotateNATSUserNamed gives one NATS user of a license a new password, as RotateNATSUser does.
+UPDATE nats_users SET
+    password_sha256 = @password_sha256, generation = nextval('nats_generations'), rotated_at = now(),
+    previous_sha256 = CASE WHEN sqlc.narg(previous_until)::timestamptz IS NULL THEN NULL ELSE password_sha256 END,
+    previous_generation = CASE WHEN sqlc.narg(previous_until)::timestamptz IS NULL THEN NULL ELSE generation END,
+    previous_until = sqlc.narg(previous_until)::timestamptz
+WHERE license_id = @license_id AND name = @name
+RETURNING COALESCE(server_id, '')::text AS server_id;
+
+-- name: DeleteNATSUser :execrows
+-- DeleteNATSUser takes one NATS user of a license away.
+DELETE FROM nats_users WHERE license_id = @license_id AND name = @name;
