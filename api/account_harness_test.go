@@ -56,13 +56,19 @@ func cheap() auth.HasherConfig {
 
 func openPeople(t testing.TB, change func(*account.Config, *account.Deps)) *people {
 	t.Helper()
-	return openPeopleWith(t, change, nil)
+	return openPeopleWith(t, change, func(*Config, *Deps) {})
 }
 
-// openPeopleWith is a server with more on the same Postgres.
-func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), more func(*pgxpool.Pool) func(*Config, *Deps)) *people {
+// openPeopleWith is openPeople with more beside the accounts.
+func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), more func(*Config, *Deps)) *people {
 	t.Helper()
-	p := &people{t: t, pool: schematest.Postgres(t), clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
+	return openPeopleOn(t, schematest.Postgres(t), change, more)
+}
+
+// openPeopleOn is openPeopleWith on a database that others use too.
+func openPeopleOn(t testing.TB, pool *pgxpool.Pool, change func(*account.Config, *account.Deps), more func(*Config, *Deps)) *people {
+	t.Helper()
+	p := &people{t: t, pool: pool, clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
 	keys, err := auth.LoadOrCreateKeys(p.keyFile)
 	if err != nil {
 		t.Fatal(err)
@@ -81,9 +87,7 @@ func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), m
 	p.harness = open(t, unreachable, func(c *Config, d *Deps) {
 		c.AddressQuota = Quota{Requests: 100000, Window: time.Minute}
 		d.Keys, d.Accounts, d.Now, d.Licenses = keys, p.service, p.clock.Now, everyLicense{}
-		if more != nil {
-			more(p.pool)(c, d)
-		}
+		more(c, d)
 	})
 	return p
 }

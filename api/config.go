@@ -17,6 +17,7 @@ import (
 	"corrosion/api/account"
 	"corrosion/api/auth"
 	"corrosion/api/deadletter"
+	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
@@ -244,6 +245,8 @@ type Deps struct {
 	DeadLetters *deadletter.Office
 	// Accounts are people's; nil serves none of their routes.
 	Accounts *account.Service
+	// EarlyAccess is what visitors may do before the launch; nil serves none of it.
+	EarlyAccess *earlyaccess.Service
 	// Static is the built dashboard, index.html at its root; nil serves none.
 	Static fs.FS
 	// Demo is the license that may be read without signing in; nil means none.

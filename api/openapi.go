@@ -48,6 +48,7 @@ func (s *Server) openAPI() {
 				{Name: "Audit", Description: "Who did what."},
 				{Name: "Administration", Description: "For those who run the platform."},
 				{Name: "Demo", Description: "The demo network, without signing in."},
+				{Name: "Early access", Description: "The list, the founding program and the roadmap, before the launch."},
 				{Name: "Operation", Description: "For those who run the program."},
 			},
 		},

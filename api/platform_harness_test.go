@@ -48,7 +48,8 @@ type administrators struct {
 func openAdministrators(t *testing.T) *administrators {
 	t.Helper()
 	natsURL := localtest.NewNATS(t).URL()
-	p := openPeopleWith(t, nil, func(pool *pgxpool.Pool) func(*Config, *Deps) { return withPlatform(t, pool, natsURL) })
+	pool := schematest.Postgres(t)
+	p := openPeopleOn(t, pool, nil, withPlatform(t, pool, natsURL))
 	p.signUp("admin@example.org")
 	if _, err := p.pool.Exec(t.Context(), "UPDATE users SET platform_admin = true WHERE email = 'admin@example.org'"); err != nil {
 		t.Fatal(err)
