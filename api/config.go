@@ -15,14 +15,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/api/account"
+	"corrosion/api/archive"
 	"corrosion/api/auth"
 	"corrosion/api/deadletter"
 	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
+	"corrosion/api/erasure"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
 	"corrosion/api/idempotency"
+	"corrosion/api/installation"
 	"corrosion/api/live"
+	"corrosion/api/module"
 	"corrosion/api/platform"
 	"corrosion/api/query"
 	"corrosion/api/registry"
@@ -230,6 +234,8 @@ type Deps struct {
 	Readiness []Readiness
 	// ExportJobs keeps export jobs; nil serves none.
 	ExportJobs *exportjob.Manager
+	// Installations brings modules onto servers; nil serves none of its routes.
+	Installations *installation.Manager
 	// Live feeds live streams and is closed with the server; nil answers 503.
 	Live *live.Hub
 	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.
@@ -243,8 +249,14 @@ type Deps struct {
 	Idempotency *idempotency.Store
 	// DeadLetters are those of NATS; nil answers 503.
 	DeadLetters *deadletter.Office
+	// Erasures removes licenses and Archives writes all of one into a file; nil answers 503.
+	Erasures *erasure.Worker
+	Archives *archive.Archivist
 	// Accounts are people's; nil serves none of their routes.
 	Accounts *account.Service
+	// Modules is the catalogue of modules and Purchases sells them; nil serves none of their routes.
+	Modules   *module.Catalogue
+	Purchases Purchases
 	// EarlyAccess is what visitors may do before the launch; nil serves none of it.
 	EarlyAccess *earlyaccess.Service
 	// Static is the built dashboard, index.html at its root; nil serves none.

@@ -58,6 +58,9 @@ func describeHeaders(response *huma.Response, status string) {
 
 // describeKeys adds the header Idempotency-Key.
 func describeKeys(op *huma.Operation) {
+	if slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == idempotencyHeader }) {
+		return
+	}
 	most := maxIdempotencyKey
 	op.Parameters = append(op.Parameters, &huma.Param{
 		Name: idempotencyHeader, In: "header",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,7 @@ type problemKind struct {
 
 // problemKinds is the one table of what can go wrong, for the answers and for the reference.
 func problemKinds() []problemKind {
-	return []problemKind{
+	return slices.Concat([]problemKind{
 		{"invalid-request", 422, "The request has faults", "errors[] lists every parameter that is wrong, and why."},
 		{query.CodeAggNotKept, 422, "The hours do not keep this aggregation", "Ask for a range within the raw retention, or for another aggregation."},
 		{query.CodeTooManyPoints, 422, "The answer would have too many points", "Take a longer step, a shorter range or fewer series."},
@@ -137,7 +138,7 @@ func problemKinds() []problemKind {
 		{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
 		{"unavailable", 503, "A store is away or busy", "Try again after Retry-After."},
 		{"timeout", 504, "The answer took too long", "Ask for a shorter range, or try again."},
-	}
+	}, moduleProblems(), installationKinds())
 }
 
 // Errors of the handlers' own; the rest comes from the packages below.
@@ -157,6 +158,7 @@ var (
 	errForbidden        = errors.New("role does not allow this")
 	errCrossSite        = errors.New("cookie from another site")
 	errScope            = errors.New("the key's scopes do not allow this")
+	errErasureAway      = errors.New("licenses are not erased or archived by this process")
 )
 
 // rateLimitedError says when there is room again.
@@ -176,7 +178,7 @@ type sentinel struct {
 
 // sentinels maps errors to kinds; the first that matches counts.
 func sentinels() []sentinel {
-	return []sentinel{
+	return slices.Concat(moduleSentinels(), []sentinel{
 		{errNoToken, "unauthenticated"},
 		{auth.ErrExpired, "token-expired"},
 		{auth.ErrMalformed, "token-invalid"},
@@ -224,6 +226,8 @@ func sentinels() []sentinel {
 		{account.ErrAgentExists, "conflict"},
 		{account.ErrNoLicense, "not-found"},
 		{account.ErrChanged, "changed"},
+		{account.ErrNoErasure, "not-found"},
+		{errErasureAway, "unavailable"},
 		{auth.ErrBusy, "unavailable"},
 		{errMalformed, "malformed-request"},
 		{exportjob.ErrNotFound, "not-found"},
@@ -261,7 +265,7 @@ func sentinels() []sentinel {
 		{encode.ErrBroken, "unavailable"},
 		{context.DeadlineExceeded, "timeout"},
 		{context.Canceled, "unavailable"},
-	}
+	}, installationSentinels())
 }
 
 // newProblem is the one place where an error becomes an answer. What it does not know is "internal", without a word of
@@ -274,7 +278,7 @@ func newProblem(err error, requestID string) *Problem {
 		p.setHeader("WWW-Authenticate", challenge(p))
 	case p.Code == "idempotency-key-in-use":
 		p.setHeader("Retry-After", "1")
-	case p.Code == "unavailable" || p.Code == "too-many-exports" || p.Code == "too-many-export-jobs" || p.Code == "too-many-listeners":
+	case p.Code == "unavailable" || p.Code == "payment-unavailable" || p.Code == "too-many-exports" || p.Code == "too-many-export-jobs" || p.Code == "too-many-listeners":
 		p.setHeader("Retry-After", "5")
 	}
 	return p

@@ -132,9 +132,13 @@ func (s *Server) routes() {
 	s.registerEvents()
 	s.registerMetricNames()
 	s.registerDemoNetwork()
+	s.registerInstallations() // before what stands for any module
 	s.describeExport()
 	s.app.Get(exportPath, s.export)
 	s.registerExportJobs()
+	if s.deps.Modules != nil && s.deps.Purchases != nil {
+		s.registerModules()
+	}
 	s.describeLive()
 	s.app.Get(livePath, s.live)
 	s.app.Get(demoLivePath, s.demoLive)
@@ -159,6 +163,7 @@ func (s *Server) Open() error {
 	if s.deps.Limits != nil {
 		s.serving.Go(func() { s.syncLimits(s.base) })
 	}
+	s.app.Server().HeaderReceived = s.allowUploads
 	s.serving.Go(func() { s.served = s.app.Server().Serve(s.listener) })
 	return nil
 }

@@ -4,12 +4,14 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"corrosion/schema/pg"
 )
@@ -72,6 +74,23 @@ func Write(ctx context.Context, q *pg.Queries, now time.Time, e Event) error {
 		return fmt.Errorf("write audit entry: %w", err)
 	}
 	return nil
+}
+
+// Named puts an account's email where an event has nobody's name yet.
+func Named(ctx context.Context, q *pg.Queries, e Event) (Event, error) {
+	if e.Actor != "" || e.ActorID == nil {
+		return e, nil
+	}
+	user, err := q.FindUser(ctx, *e.ActorID)
+	if errors.Is(err, pgx.ErrNoRows) { // erased meanwhile
+		e.Actor = e.ActorID.String()
+		return e, nil
+	}
+	if err != nil {
+		return e, fmt.Errorf("look up who acts: %w", err)
+	}
+	e.Actor = user.Email
+	return e, nil
 }
 
 // Log is the Recorder that writes to Postgres.

@@ -13,6 +13,7 @@ import (
 
 	"corrosion/api"
 	"corrosion/api/account"
+	"corrosion/api/archive"
 	"corrosion/api/auth"
 	"corrosion/api/encode"
 	"corrosion/api/events"
@@ -32,6 +33,8 @@ type apiCommand struct {
 	jwtKeys
 	listening
 	exportFlags
+	moduleFlags
+	agentFlags
 	natsLogins
 	quotaFlags
 	accountFlags
@@ -123,7 +126,7 @@ func (c *apiCommand) open(e *env, r *roles) error {
 	if r.ClickHouseHTTPURL == "" {
 		r.ClickHouseHTTPURL = local.HTTPFromNative(r.ClickHouseURL)
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}
@@ -137,9 +140,11 @@ type apiSettings struct {
 	listening
 	accountFlags
 	earlyFlags
-	files  exportjob.Config
-	quotas schema.Quotas
-	demo   bool
+	files   exportjob.Config
+	modules moduleFlags
+	agents  agentFlags
+	quotas  schema.Quotas
+	demo    bool
 }
 
 // startAPI listens and serves until close; it returns the URL.
@@ -170,6 +175,10 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	erasures, err := r.startErasures()
+	if err != nil {
+		return "", err
+	}
 	config := api.DefaultConfig()
 	if err := s.listening.apply(&config); err != nil {
 		return "", err
@@ -182,8 +191,15 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	deps := api.Deps{
 		Queries: query.New(r.clickhouse, questions, time.Now), Live: hub,
 		Registry: written, Events: events.New(r.pool, r.clickhouse, time.Now),
-		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
+		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, Erasures: erasures, Archives: archive.New(r.pool, exporter),
+		ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
 		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
+	}
+	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {
+		return "", err
+	}
+	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules); err != nil {
+		return "", err
 	}
 	deps.Limits = ratestore.New(r.book.queries)
 	deps.Idempotency = idempotency.New(r.book.queries, keys, time.Now)

@@ -8,7 +8,7 @@ import (
 )
 
 // allowedImports says which of our packages a package may import; a prefix stands for all below it. Test support
-// packages (schematest, localtest, chaos) may be imported by any test.
+// packages (schematest, localtest, chaos, paypaltest) may be imported by any test.
 func allowedImports() []struct{ from, to string } {
 	return []struct{ from, to string }{
 		{"corrosion/schema/schematest", "corrosion/schema"},
@@ -17,6 +17,8 @@ func allowedImports() []struct{ from, to string } {
 		{"corrosion/schema/", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/ingest"},
+		{"corrosion/deploy/agent", "corrosion/schema/command"},
+		{"corrosion/cmd/corrosion-agent", "corrosion/deploy/agent"},
 		{"corrosion/aggregator", "corrosion/schema"},
 		{"corrosion/aggregator", "corrosion/aggregator"},
 		{"corrosion/api", "corrosion/schema"},
@@ -31,7 +33,8 @@ func within(path, prefix string) bool {
 
 // support tells packages that only tests and other support packages may import.
 func support(path string) bool {
-	return strings.HasSuffix(path, "/schematest") || strings.HasSuffix(path, "/localtest") || strings.HasSuffix(path, "/chaos")
+	return strings.HasSuffix(path, "/schematest") || strings.HasSuffix(path, "/localtest") ||
+		strings.HasSuffix(path, "/chaos") || strings.HasSuffix(path, "/paypaltest")
 }
 
 func allowed(from, to string) bool {

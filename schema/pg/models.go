@@ -12,6 +12,19 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+type Agent struct {
+	LicenseID uuid.UUID
+	ServerID  string
+	Version   string
+	Os        string
+	Arch      string
+	StartedAt time.Time
+	SeenAt    time.Time
+	SkewMs    int64
+	Fault     string
+	Installed []byte
+}
+
 type AuditLog struct {
 	ID         int64
 	At         time.Time
@@ -25,6 +38,19 @@ type AuditLog struct {
 	UserAgent  string
 	RequestID  string
 	Details    []byte
+}
+
+type Erasure struct {
+	ID         uuid.UUID
+	License    uuid.UUID
+	AskedBy    *uuid.UUID
+	AskedAt    time.Time
+	Passes     int32
+	NotBefore  time.Time
+	LeaseUntil *time.Time
+	Removed    []byte
+	LastError  string
+	FinishedAt *time.Time
 }
 
 type ExportJob struct {
@@ -107,6 +133,109 @@ type Module struct {
 	UpdatedAt    time.Time
 	PublishedAt  *time.Time
 	DeprecatedAt *time.Time
+}
+
+type ModuleInstallation struct {
+	ID             uuid.UUID
+	LicenseID      uuid.UUID
+	ServerID       string
+	Module         string
+	Version        string
+	File           string
+	Sha256         string
+	Size           int64
+	Status         string
+	Goal           string
+	Progress       int32
+	Error          string
+	Code           string
+	Attempt        int32
+	Tries          int32
+	Replaces       *uuid.UUID
+	Needs          []uuid.UUID
+	RolloutID      *uuid.UUID
+	Drift          string
+	DriftSince     *time.Time
+	CommandDue     *time.Time
+	LeaseUntil     *time.Time
+	CommandSeq     *int64
+	Deadline       *time.Time
+	IdempotencyKey *string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	InstalledAt    *time.Time
+}
+
+type ModuleInstallationChange struct {
+	Seq            int64
+	InstallationID uuid.UUID
+	At             time.Time
+	Attempt        int32
+	FromStatus     *string
+	ToStatus       string
+	Reason         string
+	Actor          string
+}
+
+type ModulePurchase struct {
+	ID             uuid.UUID
+	LicenseID      uuid.UUID
+	Module         string
+	Status         string
+	Amount         decimal.Decimal
+	Currency       string
+	Gateway        string
+	GatewayOrder   *string
+	GatewayCapture *string
+	ApproveUrl     *string
+	BuyerID        *uuid.UUID
+	Buyer          string
+	IdempotencyKey *string
+	RequestSha256  []byte
+	Answer         []byte
+	Error          string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	CompletedAt    *time.Time
+	RefundedAt     *time.Time
+	ExpiresAt      *time.Time
+}
+
+type ModuleRollout struct {
+	ID          uuid.UUID
+	LicenseID   uuid.UUID
+	Module      string
+	Version     string
+	Status      string
+	BatchSize   int32
+	PauseS      int32
+	MaxFailures int32
+	Guard       []byte
+	Batch       int32
+	BatchDoneAt *time.Time
+	Reason      string
+	Actor       string
+	LeaseUntil  *time.Time
+	NextAt      time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type ModuleTransaction struct {
+	ID         uuid.UUID
+	Seq        *int64
+	PurchaseID uuid.UUID
+	LicenseID  uuid.UUID
+	FromStatus *string
+	ToStatus   string
+	Amount     decimal.Decimal
+	Currency   string
+	Gateway    string
+	Reference  string
+	Reason     string
+	ActorID    *uuid.UUID
+	Actor      string
+	At         time.Time
 }
 
 type ModuleVersion struct {

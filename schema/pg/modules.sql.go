@@ -97,6 +97,30 @@ func (q *Queries) ChangeModule(ctx context.Context, arg ChangeModuleParams) (Mod
 	return i, err
 }
 
+const countModuleVersions = `-- name: CountModuleVersions :one
+SELECT count(*) FROM module_versions WHERE module = $1
+`
+
+// CountModuleVersions counts the versions of a module.
+func (q *Queries) CountModuleVersions(ctx context.Context, module string) (int64, error) {
+	row := q.db.QueryRow(ctx, countModuleVersions, module)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countModules = `-- name: CountModules :one
+SELECT count(*) FROM modules
+`
+
+// CountModules counts the modules, whatever their status.
+func (q *Queries) CountModules(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, countModules)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createModule = `-- name: CreateModule :one
 INSERT INTO modules (slug, name, description, features, price, currency, plugin_url, publisher, category, icon, compatible, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
@@ -365,6 +389,44 @@ func (q *Queries) FindModuleVersion(ctx context.Context, arg FindModuleVersionPa
 	return i, err
 }
 
+const latestModuleDependencies = `-- name: LatestModuleDependencies :many
+SELECT d.module, d.depends_on, d.min_version
+FROM module_dependencies d
+JOIN (
+    SELECT DISTINCT ON (v.module) v.module, v.version FROM module_versions v
+    WHERE v.module = ANY($1::text[]) AND v.status = 'published'
+    ORDER BY v.module, v.numbers DESC
+) latest ON latest.module = d.module AND latest.version = d.version
+ORDER BY d.module, d.depends_on
+`
+
+type LatestModuleDependenciesRow struct {
+	Module     string
+	DependsOn  string
+	MinVersion string
+}
+
+// LatestModuleDependencies gives what the highest published versions of some modules need.
+func (q *Queries) LatestModuleDependencies(ctx context.Context, modules []string) ([]LatestModuleDependenciesRow, error) {
+	rows, err := q.db.Query(ctx, latestModuleDependencies, modules)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LatestModuleDependenciesRow
+	for rows.Next() {
+		var i LatestModuleDependenciesRow
+		if err := rows.Scan(&i.Module, &i.DependsOn, &i.MinVersion); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const latestModuleVersion = `-- name: LatestModuleVersion :one
 SELECT module, version, numbers, file, sha256, size, source_url, changelog, status, created_at, published_at, deprecated_at FROM module_versions WHERE module = $1 AND status = 'published' ORDER BY numbers DESC LIMIT 1
 `
@@ -388,6 +450,69 @@ func (q *Queries) LatestModuleVersion(ctx context.Context, module string) (Modul
 		&i.DeprecatedAt,
 	)
 	return i, err
+}
+
+const latestModuleVersions = `-- name: LatestModuleVersions :many
+SELECT DISTINCT ON (module) module, version FROM module_versions
+WHERE module = ANY($1::text[]) AND status = 'published'
+ORDER BY module, numbers DESC
+`
+
+type LatestModuleVersionsRow struct {
+	Module  string
+	Version string
+}
+
+// LatestModuleVersions gives the highest published version of each of some modules.
+func (q *Queries) LatestModuleVersions(ctx context.Context, modules []string) ([]LatestModuleVersionsRow, error) {
+	rows, err := q.db.Query(ctx, latestModuleVersions, modules)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LatestModuleVersionsRow
+	for rows.Next() {
+		var i LatestModuleVersionsRow
+		if err := rows.Scan(&i.Module, &i.Version); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listAllModuleDependencies = `-- name: ListAllModuleDependencies :many
+SELECT version, depends_on, min_version FROM module_dependencies WHERE module = $1 ORDER BY version, depends_on
+`
+
+type ListAllModuleDependenciesRow struct {
+	Version    string
+	DependsOn  string
+	MinVersion string
+}
+
+// ListAllModuleDependencies gives what each version of a module needs.
+func (q *Queries) ListAllModuleDependencies(ctx context.Context, module string) ([]ListAllModuleDependenciesRow, error) {
+	rows, err := q.db.Query(ctx, listAllModuleDependencies, module)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListAllModuleDependenciesRow
+	for rows.Next() {
+		var i ListAllModuleDependenciesRow
+		if err := rows.Scan(&i.Version, &i.DependsOn, &i.MinVersion); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listModuleDependencies = `-- name: ListModuleDependencies :many
@@ -613,6 +738,67 @@ func (q *Queries) PublishModuleVersion(ctx context.Context, arg PublishModuleVer
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const searchModules = `-- name: SearchModules :many
+SELECT slug, name, description, features, price, currency, plugin_url, publisher, category, icon, compatible, status, revision, created_at, updated_at, published_at, deprecated_at FROM modules m
+WHERE ($1::text = '' OR strpos(lower(concat_ws(' ', m.slug, m.name, m.publisher, m.description, array_to_string(m.features, ' '))), lower($1::text)) > 0)
+    AND ($2::text = '' OR m.category = $2::text)
+    AND ($3::text = '' OR m.compatible @> jsonb_build_array(jsonb_build_object('game', $3::text)))
+    AND ($4::text = '' OR m.status = $4::text)
+ORDER BY m.slug
+`
+
+type SearchModulesParams struct {
+	Search   string
+	Category string
+	Game     string
+	Status   string
+}
+
+// SearchModules reads the modules that have search somewhere in their words, and are of a category, for a game and in a
+// status, where those are not empty.
+func (q *Queries) SearchModules(ctx context.Context, arg SearchModulesParams) ([]Module, error) {
+	rows, err := q.db.Query(ctx, searchModules,
+		arg.Search,
+		arg.Category,
+		arg.Game,
+		arg.Status,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Module
+	for rows.Next() {
+		var i Module
+		if err := rows.Scan(
+			&i.Slug,
+			&i.Name,
+			&i.Description,
+			&i.Features,
+			&i.Price,
+			&i.Currency,
+			&i.PluginUrl,
+			&i.Publisher,
+			&i.Category,
+			&i.Icon,
+			&i.Compatible,
+			&i.Status,
+			&i.Revision,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PublishedAt,
+			&i.DeprecatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const touchModule = `-- name: TouchModule :exec

@@ -96,3 +96,42 @@ SELECT EXISTS (SELECT FROM module_purchases WHERE license_id = @license_id AND m
 -- name: OwnedModules :many
 -- OwnedModules gives the modules that a license owns.
 SELECT module FROM module_purchases WHERE license_id = @license_id AND status = 'completed' ORDER BY module;
+
+-- name: CountModules :one
+-- CountModules counts the modules, whatever their status.
+SELECT count(*) FROM modules;
+
+-- name: CountModuleVersions :one
+-- CountModuleVersions counts the versions of a module.
+SELECT count(*) FROM module_versions WHERE module = @module;
+
+-- name: SearchModules :many
+-- SearchModules reads the modules that have search somewhere in their words, and are of a category, for a game and in a
+-- status, where those are not empty.
+SELECT * FROM modules m
+WHERE (@search::text = '' OR strpos(lower(concat_ws(' ', m.slug, m.name, m.publisher, m.description, array_to_string(m.features, ' '))), lower(@search::text)) > 0)
+    AND (@category::text = '' OR m.category = @category::text)
+    AND (@game::text = '' OR m.compatible @> jsonb_build_array(jsonb_build_object('game', @game::text)))
+    AND (@status::text = '' OR m.status = @status::text)
+ORDER BY m.slug;
+
+-- name: LatestModuleVersions :many
+-- LatestModuleVersions gives the highest published version of each of some modules.
+SELECT DISTINCT ON (module) module, version FROM module_versions
+WHERE module = ANY(@modules::text[]) AND status = 'published'
+ORDER BY module, numbers DESC;
+
+-- name: LatestModuleDependencies :many
+-- LatestModuleDependencies gives what the highest published versions of some modules need.
+SELECT d.module, d.depends_on, d.min_version
+FROM module_dependencies d
+JOIN (
+    SELECT DISTINCT ON (v.module) v.module, v.version FROM module_versions v
+    WHERE v.module = ANY(@modules::text[]) AND v.status = 'published'
+    ORDER BY v.module, v.numbers DESC
+) latest ON latest.module = d.module AND latest.version = d.version
+ORDER BY d.module, d.depends_on;
+
+-- name: ListAllModuleDependencies :many
+-- ListAllModuleDependencies gives what each version of a module needs.
+SELECT version, depends_on, min_version FROM module_dependencies WHERE module = @module ORDER BY version, depends_on;
