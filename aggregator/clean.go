@@ -20,6 +20,7 @@ func cleanings() []cleaning {
 	const day = 24 * time.Hour
 	return []cleaning{
 		{"job_runs", "started_at", 90 * day},
+		{"job_requests", "requested_at", 90 * day},
 		{"password_resets", "expires_at", 0},
 		{"registrations", "expires_at", 0},
 		{"refresh_tokens", "expires_at", 30 * day}, // until then one that is used again gives its thief away

@@ -117,6 +117,7 @@ func (r *Runner) Start() error {
 	}
 	scheduler.Start()
 	r.loops.Go(r.catchUp)
+	r.loops.Go(r.answerRequests)
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,14 +17,17 @@ import (
 	"corrosion/api/account"
 	"corrosion/api/archive"
 	"corrosion/api/auth"
+	"corrosion/api/deadletter"
 	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
 	"corrosion/api/erasure"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
+	"corrosion/api/idempotency"
 	"corrosion/api/installation"
 	"corrosion/api/live"
 	"corrosion/api/module"
+	"corrosion/api/platform"
 	"corrosion/api/query"
 	"corrosion/api/registry"
 	"corrosion/schema"
@@ -47,11 +52,22 @@ type Config struct {
 	ReadyTimeout time.Duration
 	// MaxBody bounds a request's body, bytes.
 	MaxBody int
-	// TokenQuota is what one token may ask, AddressQuota what one address may ask of the API without a token, and
+	// TokenQuota is what one token may ask, LicenseQuota what all tokens of a license may, AddressQuota what one address may ask of the API without a token, and
 	// SiteQuota what one address may ask of the rest: pages, health, metrics.
 	TokenQuota   Quota
+	LicenseQuota Quota
 	AddressQuota Quota
 	SiteQuota    Quota
+	// LimitSync is how often processes tell each other of what was spent of quotas, through Deps.Limits.
+	LimitSync time.Duration
+	// CORSOrigins are the origins whose pages may use the API with a bearer token, like https://stats.example.org; none = none.
+	CORSOrigins []string
+	// AnswerTTL is how long figures are answered from memory to whoever asks the same for the same license; 0 = not at all.
+	AnswerTTL time.Duration
+	// StandingTTL is how long it is believed that a license may ask: a suspension counts after that; 0 = not at all.
+	StandingTTL time.Duration
+	// SlowRequest is from how long on a request stands in the log as slow; 0 = none does.
+	SlowRequest time.Duration
 	// MaxExports bounds the exports under way, MaxLicenseExports those of one license.
 	MaxExports        int
 	MaxLicenseExports int
@@ -93,6 +109,11 @@ func DefaultConfig() Config {
 		ReadyTimeout:          3 * time.Second,
 		MaxBody:               1 << 20,
 		TokenQuota:            Quota{Requests: 600, Window: time.Minute},
+		LicenseQuota:          Quota{Requests: 6000, Window: time.Minute},
+		AnswerTTL:             time.Second,
+		StandingTTL:           time.Second,
+		SlowRequest:           5 * time.Second,
+		LimitSync:             250 * time.Millisecond,
 		AddressQuota:          Quota{Requests: 240, Window: time.Minute},
 		SiteQuota:             Quota{Requests: 2400, Window: time.Minute},
 		MaxExports:            4,
@@ -119,12 +140,26 @@ func (c Config) Validate() error {
 	positive("ReadyTimeout", c.ReadyTimeout)
 	positive("LiveHeartbeat", c.LiveHeartbeat)
 	positive("LiveStall", c.LiveStall)
+	positive("LimitSync", c.LimitSync)
+	for _, origin := range c.CORSOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+strings.ToLower(u.Host) {
+			faults = append(faults, fmt.Errorf("api: CORSOrigins has %q: want scheme://host[:port] in small letters, without a path", origin))
+		}
+	}
+	if c.AnswerTTL < 0 || c.StandingTTL < 0 || c.AnswerTTL > 5*time.Second || c.StandingTTL > time.Minute {
+		faults = append(faults, errors.New("api: AnswerTTL must be from 0 to 5s and StandingTTL from 0 to 1m"))
+	}
+	if c.SlowRequest < 0 {
+		faults = append(faults, errors.New("api: SlowRequest must not be negative"))
+	}
 	quota := func(name string, q Quota) {
 		if q.Requests < 1 || q.Window < time.Second {
 			faults = append(faults, fmt.Errorf("api: %s must be at least 1 request in at least 1s", name))
 		}
 	}
 	quota("TokenQuota", c.TokenQuota)
+	quota("LicenseQuota", c.LicenseQuota)
 	quota("AddressQuota", c.AddressQuota)
 	quota("SiteQuota", c.SiteQuota)
 	if c.MaxBody < 1 {
@@ -206,6 +241,14 @@ type Deps struct {
 	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.
 	Gatherer   prometheus.Gatherer
 	Registerer prometheus.Registerer
+	// Platform is for platform administrators and keeps the audit log; nil serves none of their routes.
+	Platform *platform.Service
+	// Limits shares what is left of quotas with other processes; nil = each keeps to them alone.
+	Limits LimitStore
+	// Idempotency keeps answers by Idempotency-Key; nil = the header is ignored.
+	Idempotency *idempotency.Store
+	// DeadLetters are those of NATS; nil answers 503.
+	DeadLetters *deadletter.Office
 	// Erasures removes licenses and Archives writes all of one into a file; nil answers 503.
 	Erasures *erasure.Worker
 	Archives *archive.Archivist

@@ -13,6 +13,7 @@ func finish(document *huma.OpenAPI) {
 	}
 	neverNullArrays(document)
 	openSchemas(document)
+	describeManners(document)
 	for _, item := range document.Paths {
 		for _, operation := range operationsOf(item) {
 			if operation.Security == nil {

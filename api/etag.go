@@ -37,7 +37,7 @@ func strongTag(body []byte) string {
 // matches is If-None-Match's weak comparison.
 func matches(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		candidate = plainTag(strings.TrimPrefix(strings.TrimSpace(candidate), "W/"))
 		if candidate == tag || candidate == "*" {
 			return true
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"corrosion/api/auth"
 	"corrosion/api/encode"
@@ -76,7 +77,8 @@ func (s *Server) startExport(c *fiber.Ctx, ask *exportAsk) (stream *encode.Strea
 		}
 	}
 	// Not the request's own context: that ends with this handler.
-	stream, err = s.deps.Exporter.Export(s.base, ask.request)
+	ctx := trace.ContextWithRemoteSpanContext(s.base, trace.SpanContextFromContext(c.UserContext()))
+	stream, err = s.deps.Exporter.Export(ctx, ask.request)
 	return stream, next, err
 }
 

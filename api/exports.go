@@ -2,8 +2,6 @@ package api
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -134,11 +132,7 @@ func (s *Server) createExport(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	key := c.Get("Idempotency-Key")
-	if len(key) > 255 {
-		return invalid("header.Idempotency-Key", "must be at most 255 bytes", len(key))
-	}
-	job, err := s.deps.ExportJobs.Create(c.UserContext(), license, spec, key)
+	job, err := s.deps.ExportJobs.Create(c.UserContext(), license, spec)
 	if err != nil {
 		return err
 	}
@@ -166,8 +160,6 @@ func (s *Server) exportSpec(c *fiber.Ctx, license uuid.UUID) (exportjob.Spec, er
 	ask := s.readExport(in, license)
 	spec := exportjob.Spec{Request: ask.request, ByDay: in.byDay(ask.request.Granularity)}
 	spec.Request.Encoding = in.compression(ask.request.Format)
-	asked := sha256.Sum256([]byte(values.Encode()))
-	spec.Asked = hex.EncodeToString(asked[:])
 	spec.Cursor = ask.pending().pack()
 	for i := range in.faults {
 		in.faults[i].Location = strings.Replace(in.faults[i].Location, "query.", "body.", 1)

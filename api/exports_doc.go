@@ -8,7 +8,6 @@ import (
 
 // exportJobInput describes a new job for the OpenAPI document.
 type exportJobInput struct {
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key with the same body gives the same job."`
 	Body *struct {
 		Range       string   `json:"range,omitempty" doc:"Length before now: n minutes, hours or days, or a bare number of hours. Default 24h." example:"7d"`
 		From        string   `json:"from,omitempty" doc:"Start, included: RFC 3339, or epoch."`

@@ -150,9 +150,9 @@ func (s *Server) requireLicense(c *fiber.Ctx) error {
 	if key := st.identity.Key; key != nil && !key.Allows(neededScope(c.Method(), c.Path())) {
 		return errScope
 	}
-	status, err := s.deps.Licenses.Status(c.UserContext(), license)
+	status, err := s.standing(c.UserContext(), license)
 	if err != nil {
-		return fmt.Errorf("look up license: %w", err)
+		return err
 	}
 	switch status {
 	case LicenseActive:

@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(benchLiveURL); url != "" {
 		runBenchLive(url)
 	}
+	if urls := os.Getenv(benchAPIURL); urls != "" {
+		runBenchServer(urls)
+	}
 	// fasthttp keeps one goroutine for its Date header, and one a server sleeps up to ten seconds before it sees the end.
 	localtest.Main(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
@@ -180,6 +183,7 @@ func open(t testing.TB, clickhouse string, change func(*Config, *Deps)) *harness
 	h := &harness{queries: &fakeQueries{}, registry: prometheus.NewRegistry(), log: &syncBuffer{}}
 	cfg := DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
+	cfg.AnswerTTL, cfg.StandingTTL = 0, 0 // what a test changes counts at once
 	deps := Deps{
 		Queries: h.queries, Registry: fakeRegistry{}, Events: struct{ Events }{}, Exporter: exporter, Keys: keys,
 		Licenses: fakeLicenses{

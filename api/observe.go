@@ -32,6 +32,8 @@ type requestState struct {
 	err error
 	// route is set where Fiber knows no template.
 	route string
+	// trace is the id of the trace that the request belongs to; empty = of none.
+	trace string
 	// stream is set where the answer goes on after the handler has returned.
 	stream answerStream
 }
@@ -135,9 +137,16 @@ func (s *Server) record(method, route string, status int, st *requestState, byte
 	if st.identity != nil {
 		fields = append(fields, "license", st.identity.License, "token_id", st.identity.TokenID)
 	}
+	if st.trace != "" {
+		fields = append(fields, "trace_id", st.trace)
+	}
 	level := slog.LevelDebug // metrics count what went well; dashboards ask every few seconds
 	if status >= 400 {
 		level = slog.LevelInfo
+	}
+	if s.cfg.SlowRequest > 0 && took >= s.cfg.SlowRequest && st.stream == nil {
+		level = slog.LevelWarn
+		fields = append(fields, "slow", true)
 	}
 	if st.err != nil && (status >= 500 || status < 400) && !errors.Is(st.err, context.Canceled) {
 		level = slog.LevelError

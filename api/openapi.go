@@ -49,6 +49,8 @@ func (s *Server) openAPI() {
 				{Name: "Installations", Description: "Modules on servers, brought there by the servers' agents."},
 				{Name: "Rollouts", Description: "A module on many servers, batch by batch, watched by a guard."},
 				{Name: "Agents", Description: "The companion agents of game servers."},
+				{Name: "Audit", Description: "Who did what."},
+				{Name: "Administration", Description: "For those who run the platform."},
 				{Name: "Demo", Description: "The demo network, without signing in."},
 				{Name: "Platform", Description: "For administrators of the platform."},
 				{Name: "Early access", Description: "The list, the founding program and the roadmap, before the launch."},

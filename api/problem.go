@@ -13,15 +13,20 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/valyala/fasthttp"
 
 	"corrosion/api/account"
 	"corrosion/api/auth"
+	"corrosion/api/deadletter"
 	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
+	"corrosion/api/idempotency"
 	"corrosion/api/live"
+	"corrosion/api/platform"
 	"corrosion/api/query"
 	"corrosion/api/registry"
 )
@@ -124,7 +129,10 @@ func problemKinds() []problemKind {
 		{"export-room", 409, "No room for more export files", "Delete jobs whose files have been fetched; others go by themselves after a day."},
 		{"export-not-done", 409, "The job has no files", "Its status says whether they will come or have expired."},
 		{"export-elsewhere", 409, "The files lie with another process", "Ask the process that made them; or the operator lets all share one directory."},
+		{"confirmation-needed", 409, "The change must be confirmed", "errors[] tells what it deletes; send confirm: true to do it all the same."},
+		{"letter-cut", 409, "The letter cannot be replayed", "Only a part of its bytes was kept; the publisher must send them again."},
 		{"idempotency-key-reused", 422, "The Idempotency-Key belongs to another request", "Use a new key for a new request."},
+		{"idempotency-key-in-use", 409, "The request with this Idempotency-Key is under way", "Send the same again after Retry-After for its answer."},
 		{"internal", 500, "Something went wrong here", "Tell the operator the request_id."},
 		{"method-unknown", 501, "The method is unknown", "Use GET, HEAD or what the reference names."},
 		{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
@@ -227,8 +235,20 @@ func sentinels() []sentinel {
 		{exportjob.ErrFull, "export-room"},
 		{exportjob.ErrNotDone, "export-not-done"},
 		{exportjob.ErrElsewhere, "export-elsewhere"},
-		{exportjob.ErrKeyReused, "idempotency-key-reused"},
+		{idempotency.ErrReused, "idempotency-key-reused"},
+		{idempotency.ErrInProgress, "idempotency-key-in-use"},
 		{errTooManyExports, "too-many-exports"},
+		{platform.ErrNoLicense, "not-found"},
+		{platform.ErrNoJob, "not-found"},
+		{platform.ErrChanged, "changed"},
+		{deadletter.ErrNotFound, "not-found"},
+		{deadletter.ErrCut, "letter-cut"},
+		{errNoNATS, "unavailable"},
+		{nats.ErrTimeout, "unavailable"},
+		{nats.ErrNoResponders, "unavailable"},
+		{nats.ErrConnectionClosed, "unavailable"},
+		{nats.ErrConnectionReconnecting, "unavailable"},
+		{jetstream.ErrStreamNotFound, "unavailable"},
 		{errMediaType, "media-type"},
 		{registry.ErrUnknown, "not-found"},
 		{registry.ErrExists, "conflict"},
@@ -256,6 +276,8 @@ func newProblem(err error, requestID string) *Problem {
 	switch {
 	case p.Status == http.StatusUnauthorized:
 		p.setHeader("WWW-Authenticate", challenge(p))
+	case p.Code == "idempotency-key-in-use":
+		p.setHeader("Retry-After", "1")
 	case p.Code == "unavailable" || p.Code == "payment-unavailable" || p.Code == "too-many-exports" || p.Code == "too-many-export-jobs" || p.Code == "too-many-listeners":
 		p.setHeader("Retry-After", "5")
 	}

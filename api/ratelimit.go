@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -8,21 +9,36 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"golang.org/x/time/rate"
 )
 
-// limiter is a quota for many askers. A bucket that has filled up again is as good as a new one and is forgotten.
+// limiter is a quota for many askers: a token bucket for each. A bucket that has filled up again is as good as a new one
+// and is forgotten. Requests are judged by what this process knows; limitSync tells it of the others.
 type limiter struct {
 	name  string
 	quota Quota
+	// shared tells that others are told of what is spent.
+	shared bool
+	// policyText is the header field that never changes.
+	policyText string
 
 	mu      sync.Mutex
-	buckets map[string]*rate.Limiter
+	buckets map[string]*bucket
 	swept   time.Time
 }
 
+// bucket is what one asker has left. Tokens are negative where several processes gave away more than there was.
+type bucket struct {
+	tokens float64
+	at     time.Time
+	// spent is what was taken since the others were told.
+	spent float64
+}
+
 func newLimiter(name string, quota Quota) *limiter {
-	return &limiter{name: name, quota: quota, buckets: map[string]*rate.Limiter{}}
+	return &limiter{
+		name: name, quota: quota, buckets: map[string]*bucket{},
+		policyText: fmt.Sprintf("%q;q=%d;w=%d", name, quota.Requests, int(quota.Window.Seconds())),
+	}
 }
 
 // verdict is what is left of a quota after a request.
@@ -37,23 +53,37 @@ type verdict struct {
 
 func (l *limiter) perSecond() float64 { return float64(l.quota.Requests) / l.quota.Window.Seconds() }
 
+func (l *limiter) full() float64 { return float64(l.quota.Requests) }
+
+// refill gives a bucket what time has brought.
+func (l *limiter) refill(b *bucket, now time.Time) {
+	if passed := now.Sub(b.at).Seconds(); passed > 0 {
+		b.tokens = min(l.full(), b.tokens+passed*l.perSecond())
+		b.at = now
+	}
+}
+
 // take counts one request of key.
 func (l *limiter) take(key string, now time.Time) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep(now)
-	bucket := l.buckets[key]
-	if bucket == nil {
-		bucket = rate.NewLimiter(rate.Limit(l.perSecond()), l.quota.Requests)
-		l.buckets[key] = bucket
+	b := l.buckets[key]
+	if b == nil {
+		b = &bucket{tokens: l.full(), at: now}
+		l.buckets[key] = b
 	}
-	allowed := bucket.AllowN(now, 1)
-	tokens := bucket.TokensAt(now)
+	l.refill(b, now)
+	allowed := b.tokens >= 1
+	if allowed {
+		b.tokens--
+		if l.shared {
+			b.spent++
+		}
+	}
 	return verdict{
-		allowed:   allowed,
-		remaining: int(max(0, math.Floor(tokens))),
-		reset:     seconds((float64(l.quota.Requests) - tokens) / l.perSecond()),
-		retry:     seconds((1 - tokens) / l.perSecond()),
+		allowed: allowed, remaining: int(max(0, math.Floor(b.tokens))),
+		reset: seconds((l.full() - b.tokens) / l.perSecond()), retry: seconds((1 - b.tokens) / l.perSecond()),
 	}
 }
 
@@ -65,24 +95,21 @@ func (l *limiter) sweep(now time.Time) {
 		return
 	}
 	l.swept = now
-	for key, bucket := range l.buckets {
-		if bucket.TokensAt(now) >= float64(l.quota.Requests) {
+	for key, b := range l.buckets {
+		l.refill(b, now)
+		if b.tokens >= l.full() && b.spent == 0 {
 			delete(l.buckets, key)
 		}
 	}
 }
 
-// policy and state are the header fields of draft-ietf-httpapi-ratelimit-headers.
-func (l *limiter) policy() string {
-	return fmt.Sprintf("%q;q=%d;w=%d", l.name, l.quota.Requests, int(l.quota.Window.Seconds()))
-}
-
+// state is the header field that tells what is left, of draft-ietf-httpapi-ratelimit-headers.
 func (l *limiter) state(v verdict) string {
 	return fmt.Sprintf("%q;r=%d;t=%d", l.name, v.remaining, int(math.Ceil(v.reset.Seconds())))
 }
 
-// limit counts the request against its token, or against its address where there is no valid token, so that guessing
-// tokens is bounded too.
+// limit counts the request against its token and its license, or against its address where there is no valid token, so
+// that guessing tokens is bounded too.
 func (s *Server) limit(c *fiber.Ctx) error {
 	st := stateOf(c)
 	l, key := s.siteLimit, st.address
@@ -92,11 +119,29 @@ func (s *Server) limit(c *fiber.Ctx) error {
 			l, key = s.tokenLimit, st.identity.TokenID
 		}
 	}
-	v := l.take(key, s.deps.Now())
-	c.Set("RateLimit-Policy", l.policy())
-	c.Set("RateLimit", l.state(v))
+	now := s.deps.Now()
+	v := l.take(key, now)
+	policy, state := l.policyText, l.state(v)
+	if license, err := st.license(); err == nil && v.allowed {
+		all := s.licenseLimit
+		of := all.take(license.String(), now)
+		policy, state = policy+", "+all.policyText, state+", "+all.state(of)
+		if !of.allowed {
+			v = of
+		}
+	}
+	c.Set("RateLimit-Policy", policy)
+	c.Set("RateLimit", state)
 	if !v.allowed {
 		return &rateLimitedError{after: v.retry}
 	}
 	return c.Next()
+}
+
+// LimitStore is what is left of quotas for all API processes together; *ratestore.Store is one.
+type LimitStore interface {
+	// Spend takes amounts from the buckets of keys and gives what is left in them.
+	Spend(ctx context.Context, quota string, burst, perSecond float64, spent map[string]float64) (left map[string]float64, err error)
+	// Forget removes buckets of a quota that have filled up in a window.
+	Forget(ctx context.Context, quota string, window time.Duration) error
 }

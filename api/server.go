@@ -28,8 +28,10 @@ type Server struct {
 	docs     page
 	static   *staticFiles
 
-	tokenLimit, addressLimit, siteLimit *limiter
-	exports                             *exportSlots
+	tokenLimit, licenseLimit, addressLimit, siteLimit *limiter
+	answers                                           answers
+	standings                                         standings
+	exports                                           *exportSlots
 
 	// base ends when Close has waited long enough; every request's work hangs on it.
 	base   context.Context
@@ -53,8 +55,11 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, known: map[string]map[string]bool{}, exports: newExportSlots(cfg),
-		tokenLimit: newLimiter("token", cfg.TokenQuota), addressLimit: newLimiter("address", cfg.AddressQuota),
+		tokenLimit: newLimiter("token", cfg.TokenQuota), licenseLimit: newLimiter("license", cfg.LicenseQuota), addressLimit: newLimiter("address", cfg.AddressQuota),
 		siteLimit: newLimiter("site", cfg.SiteQuota),
+	}
+	for _, l := range s.limiters() {
+		l.shared = deps.Limits != nil
 	}
 	s.base, s.cancel = context.WithCancelCause(context.Background())
 	if s.metrics, err = newMetrics(deps.Registerer); err != nil {
@@ -92,10 +97,10 @@ func (s *Server) newApp() *fiber.App {
 
 // routes is the table of everything that is served.
 func (s *Server) routes() {
-	s.app.Use(s.observe, s.headAsGet, s.guard, s.identify, s.limit)
+	s.app.Use(s.observe, s.headAsGet, s.compress, s.guard, s.carryTrace, s.cors, s.identify, s.limit)
 	s.app.Use(accountPrefix, s.readBrowser)
 	s.app.Use(licensePath, s.readBrowser) // and licensesPath, which begins with it
-	s.app.Use("/api", s.requireToken)
+	s.app.Use("/api", s.requireToken, s.nameAsker, s.idempotent)
 
 	s.openAPI()
 	s.app.Get(openAPIPath+".json", s.serveDocument)
@@ -115,6 +120,9 @@ func (s *Server) routes() {
 
 	s.app.Use("/api/analytics", s.etag)
 	s.app.Use("/api/public/demo", s.etag)
+	for _, path := range []string{"/api/analytics/summary", "/api/analytics/timeseries"} {
+		s.app.Use(path, s.remembered)
+	}
 	s.registerSummary()
 	s.registerTimeseries()
 	s.registerRetention()
@@ -135,6 +143,10 @@ func (s *Server) routes() {
 	s.app.Get(livePath, s.live)
 	s.app.Get(demoLivePath, s.demoLive)
 
+	s.app.Use(auditPath, s.etag)
+	s.registerAudit()
+	s.registerAdmin()
+
 	s.app.Use(s.serveStatic)
 }
 
@@ -148,6 +160,9 @@ func (s *Server) Open() error {
 	s.listener = newListener(inner, s.cfg.WriteTimeout)
 	handler := s.app.Handler()
 	s.app.Server().Handler = func(ctx *fasthttp.RequestCtx) { s.handle(ctx, handler) }
+	if s.deps.Limits != nil {
+		s.serving.Go(func() { s.syncLimits(s.base) })
+	}
 	s.app.Server().HeaderReceived = s.allowUploads
 	s.serving.Go(func() { s.served = s.app.Server().Serve(s.listener) })
 	return nil

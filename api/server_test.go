@@ -44,10 +44,10 @@ func TestRateLimit(t *testing.T) {
 	token, other := h.token(t, ourLicense, auth.Viewer), h.token(t, ourLicense, auth.Viewer)
 	for left := 2; left >= 0; left-- {
 		a := h.get(t, "/api/analytics/summary", token)
-		if got, want := a.Header.Get("RateLimit-Policy"), `"token";q=3;w=3600`; got != want {
+		if got, want := a.Header.Get("RateLimit-Policy"), `"token";q=3;w=3600, "license";q=6000;w=60`; got != want {
 			t.Errorf("policy %s, want %s", got, want)
 		}
-		if got, want := a.Header.Get("RateLimit"), `"token";r=`+strconv.Itoa(left)+`;t=`+strconv.Itoa((3-left)*1200); got != want {
+		if got, want := a.Header.Get("RateLimit"), `"token";r=`+strconv.Itoa(left)+`;t=`+strconv.Itoa((3-left)*1200)+`, "license";r=`; !strings.HasPrefix(got, want) {
 			t.Errorf("state %s, want %s", got, want)
 		}
 	}

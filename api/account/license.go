@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"corrosion/api/audit"
 	"corrosion/api/auth"
 	"corrosion/api/store"
 	"corrosion/schema/pg"
@@ -53,8 +55,15 @@ func CreateLicense(ctx context.Context, pool *pgxpool.Pool, want NewLicense) (Cr
 	var created CreatedLicense
 	name, _ := CleanName(want.Name) // has been validated
 	err := store.New(pool).Tx(ctx, func(queries *pg.Queries) (err error) {
-		if created, err = addLicense(ctx, queries, name); err != nil || want.Email == "" {
+		if created, err = addLicense(ctx, queries, name); err != nil {
 			return err
+		}
+		note := audit.Done(ctx, "license.created", created.LicenseID, "license", created.LicenseID.String(), map[string]any{"name": name})
+		if err := audit.Write(ctx, queries, time.Now(), note); err != nil {
+			return err
+		}
+		if want.Email == "" {
+			return nil
 		}
 		created.Password, err = addOwner(ctx, queries, created.LicenseID, want.Email)
 		return err

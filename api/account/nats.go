@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"corrosion/api/audit"
 	"corrosion/api/store"
 	"corrosion/schema"
 	"corrosion/schema/pg"
@@ -71,6 +72,9 @@ func RotateNATS(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID, over
 		made.NATSUser, err = queries.RotateNATSUser(ctx, pg.RotateNATSUserParams{
 			LicenseID: license, PasswordSha256: digest, PreviousUntil: made.PreviousUntil,
 		})
+		if err == nil {
+			return noteNATS(ctx, queries, "nats-user.rotated", license, made.NATSUser)
+		}
 		if !store.Missing(err) {
 			return err
 		}
@@ -78,7 +82,8 @@ func RotateNATS(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID, over
 			return err
 		}
 		made.NATSUser, made.PreviousUntil = serverUser(license), nil
-		return queries.CreateNATSUser(ctx, pg.CreateNATSUserParams{Name: made.NATSUser, LicenseID: license, PasswordSha256: digest})
+		err = queries.CreateNATSUser(ctx, pg.CreateNATSUserParams{Name: made.NATSUser, LicenseID: license, PasswordSha256: digest})
+		return errors.Join(err, noteNATS(ctx, queries, "nats-user.created", license, made.NATSUser))
 	})
 	if err != nil {
 		return NATSCredentials{}, fmt.Errorf("rotate the NATS password: %w", err)
@@ -102,10 +107,13 @@ func CreateAgentUser(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID,
 		added, err := queries.CreateNATSAgentUser(ctx, pg.CreateNATSAgentUserParams{
 			Name: made.NATSUser, LicenseID: license, ServerID: serverID, PasswordSha256: digest,
 		})
-		if err == nil && added == 0 {
+		switch {
+		case err != nil:
+			return err
+		case added == 0:
 			return ErrAgentExists
 		}
-		return err
+		return noteNATS(ctx, queries, "nats-user.created", license, made.NATSUser)
 	})
 	if err != nil {
 		return NATSCredentials{}, fmt.Errorf("create the agent's NATS user: %w", err)
@@ -117,10 +125,16 @@ func CreateAgentUser(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID,
 // connections end within seconds. Its errors are ErrNoAgent and those of
 // Postgres.
 func RevokeAgentUser(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID, serverID string) error {
-	gone, err := pg.New(pool).DeleteNATSAgentUser(ctx, pg.DeleteNATSAgentUserParams{LicenseID: license, ServerID: serverID})
-	if err == nil && gone == 0 {
-		err = ErrNoAgent
-	}
+	err := store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
+		gone, err := queries.DeleteNATSAgentUser(ctx, pg.DeleteNATSAgentUserParams{LicenseID: license, ServerID: serverID})
+		switch {
+		case err != nil:
+			return err
+		case gone == 0:
+			return ErrNoAgent
+		}
+		return noteNATS(ctx, queries, "nats-user.revoked", license, agentUser(license, serverID))
+	})
 	if err != nil {
 		return fmt.Errorf("revoke the agent's NATS user: %w", err)
 	}
@@ -131,25 +145,36 @@ func RevokeAgentUser(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID,
 // none in again until ResumeLicense. Twice is as once. Its errors are
 // ErrNoLicense and those of Postgres.
 func SuspendLicense(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID) error {
-	changed, err := pg.New(pool).SuspendLicense(ctx, license)
-	return changedOne(changed, err, "suspend the license")
+	return changeStanding(ctx, pool, license, "license.suspended", (*pg.Queries).SuspendLicense)
 }
 
 // ResumeLicense ends a suspension. Its errors are ErrNoLicense and those of
 // Postgres.
 func ResumeLicense(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID) error {
-	changed, err := pg.New(pool).ResumeLicense(ctx, license)
-	return changedOne(changed, err, "resume the license")
+	return changeStanding(ctx, pool, license, "license.resumed", (*pg.Queries).ResumeLicense)
+}
+
+// changeStanding suspends or resumes, and writes it down.
+func changeStanding(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID, action string, change func(*pg.Queries, context.Context, uuid.UUID) (int64, error)) error {
+	return store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
+		changed, err := change(queries, ctx, license)
+		if err := changedOne(changed, err, action); err != nil {
+			return err
+		}
+		return audit.Write(ctx, queries, time.Now(), audit.Done(ctx, action, license, "license", license.String(), nil))
+	})
 }
 
 func changedOne(changed int64, err error, step string) error {
 	if err == nil && changed == 0 {
 		err = ErrNoLicense
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", step, err)
-	}
-	return nil
+	return store.Wrap(step, err)
+}
+
+// noteNATS writes down what was done to a NATS user, never its password.
+func noteNATS(ctx context.Context, queries *pg.Queries, action string, license uuid.UUID, user string) error {
+	return audit.Write(ctx, queries, time.Now(), audit.Done(ctx, action, license, "nats-user", user, nil))
 }
 
 func licenseExists(ctx context.Context, queries *pg.Queries, license uuid.UUID) error {

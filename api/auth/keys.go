@@ -23,6 +23,8 @@ const pemType = "PRIVATE KEY"
 // can be appended while tokens under the old one are still about. The file is read again when it has changed. Keys is
 // safe for concurrent use.
 type Keys struct {
+	known knownTokens
+
 	path    string
 	current atomic.Pointer[ring]
 

@@ -10,12 +10,16 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/propagation"
 
 	"corrosion/schema"
 )
 
 // ErrNotFound says that there is no letter of that number.
 var ErrNotFound = errors.New("no such dead letter")
+
+// ErrCut says that a letter cannot be replayed because its bytes were cut.
+var ErrCut = errors.New("the letter's bytes were cut")
 
 // MaxList bounds how many letters List returns.
 const MaxList = 1000
@@ -110,7 +114,7 @@ func (o *Office) Replay(ctx context.Context, number uint64) error {
 		return err
 	}
 	if letter.Truncated > 0 {
-		return fmt.Errorf("replay letter %d: only %d of its %d bytes were kept", number, letter.Size, letter.Truncated)
+		return fmt.Errorf("replay letter %d: only %d of its %d bytes were kept: %w", number, letter.Size, letter.Truncated, ErrCut)
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
@@ -120,13 +124,17 @@ func (o *Office) Replay(ctx context.Context, number uint64) error {
 	if letter.Encoding != "" {
 		message.Header.Set(schema.DeadEncoding, letter.Encoding)
 	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(message.Header))
 	if _, err := o.js.PublishMsg(ctx, message); err != nil {
 		return fmt.Errorf("replay letter %d: %w", number, err)
 	}
-	return o.remove(ctx, number)
+	return o.Remove(ctx, number)
 }
 
-func (o *Office) remove(ctx context.Context, number uint64) error {
+// Remove removes one letter for good; one that is not there is fine.
+func (o *Office) Remove(ctx context.Context, number uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
 	stream, err := o.stream(ctx)
 	if err != nil {
 		return err
@@ -145,7 +153,7 @@ func (o *Office) ReplayAll(ctx context.Context, f Filter, done func(replayed int
 
 // Purge removes every letter that f chooses and was there when it began.
 func (o *Office) Purge(ctx context.Context, f Filter, done func(purged int)) (purged int, err error) {
-	return o.forAll(ctx, f, done, o.remove)
+	return o.forAll(ctx, f, done, o.Remove)
 }
 
 func (o *Office) forAll(ctx context.Context, f Filter, done func(int), do func(context.Context, uint64) error) (n int, err error) {
@@ -225,3 +233,6 @@ func read(subject string, h nats.Header) Letter {
 	l.Truncated, _ = strconv.Atoi(h.Get(schema.DeadTruncated))
 	return l
 }
+
+// JetStream is what the office works on, for those who ask how much waits in streams.
+func (o *Office) JetStream() jetstream.JetStream { return o.js }

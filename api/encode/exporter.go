@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // Config is where and how exports run.
@@ -173,6 +174,7 @@ func (e *Exporter) post(ctx context.Context, text string, values url.Values) (*h
 		request.Header.Set("X-ClickHouse-User", e.user)
 		request.Header.Set("X-ClickHouse-Key", e.password)
 	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	response, err := e.client.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"corrosion/api/audit"
 	"corrosion/api/query"
 	"corrosion/schema"
 	"corrosion/schema/pg"
@@ -53,7 +54,8 @@ type Store struct {
 	now  func() time.Time
 }
 
-// New makes a Store; now is the clock. Postgres only makes requests for one mark follow each other.
+// New makes a Store; now is the clock. Postgres makes requests for one mark follow each other, and has
+// the audit log.
 func New(pool *pgxpool.Pool, conn driver.Conn, now func() time.Time) *Store {
 	return &Store{pool: pool, conn: conn, now: now}
 }
@@ -178,7 +180,7 @@ func (s *Store) Add(ctx context.Context, e schema.Event) (stored *schema.Event, 
 	}
 	if e.ID == uuid.Nil {
 		e.ID = uuid.Must(uuid.NewV7())
-		return &e, true, s.write(ctx, &e)
+		return &e, true, s.change(ctx, "mark.created", &e)
 	}
 	err = s.alone(ctx, e.License, e.ID, func() error {
 		before, err := s.find(ctx, e.License, e.ID)
@@ -187,7 +189,7 @@ func (s *Store) Add(ctx context.Context, e schema.Event) (stored *schema.Event, 
 			return err
 		case before == nil:
 			stored, made = &e, true
-			return s.write(ctx, &e)
+			return s.change(ctx, "mark.created", &e)
 		case before.Deleted, !same(before, &e, timed):
 			return ErrTaken
 		}
@@ -213,7 +215,7 @@ func (s *Store) Delete(ctx context.Context, license, id uuid.UUID) error {
 			return ErrUnknown
 		}
 		e.Deleted, e.Version = true, schema.EventDeleted
-		return s.write(ctx, e)
+		return s.change(ctx, "mark.deleted", e)
 	})
 }
 
@@ -225,6 +227,15 @@ func (s *Store) alone(ctx context.Context, license, id uuid.UUID, do func() erro
 		}
 		return do()
 	})
+}
+
+// change writes a mark, and then down that it was: where that fails, the request does and is sent again.
+func (s *Store) change(ctx context.Context, action string, e *schema.Event) error {
+	if err := s.write(ctx, e); err != nil {
+		return err
+	}
+	details := map[string]any{"kind": e.Kind, "title": e.Title, "server_id": e.ServerID}
+	return audit.Write(ctx, pg.New(s.pool), s.now(), audit.Done(ctx, action, e.License, "mark", e.ID.String(), details))
 }
 
 func (s *Store) write(ctx context.Context, e *schema.Event) error {

@@ -86,8 +86,6 @@ type Spec struct {
 	Request encode.Request
 	// ByDay splits the export into a file a UTC day.
 	ByDay bool
-	// Asked names the request as it was sent: the same key with another one is refused.
-	Asked string
 	// Cursor is for Deps.Cursor.
 	Cursor []byte
 }
@@ -157,8 +155,6 @@ var (
 	ErrTooMany = errors.New("too many export jobs")
 	// ErrFull says that files take all the room there is.
 	ErrFull = errors.New("no room for more export files")
-	// ErrKeyReused says that the idempotency key belongs to another request.
-	ErrKeyReused = errors.New("idempotency key of another request")
 	// ErrNotDone says that there are no files yet, or none any more.
 	ErrNotDone = errors.New("the export job has no files")
 	// ErrElsewhere says that another process, on a directory of its own, holds the files.

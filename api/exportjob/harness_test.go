@@ -213,7 +213,7 @@ func (b *bench) samples(license uuid.UUID, count int) {
 }
 
 func (b *bench) spec(change func(*Spec)) Spec {
-	spec := Spec{ByDay: true, Asked: "x", Request: encode.Request{
+	spec := Spec{ByDay: true, Request: encode.Request{
 		License: b.license, Granularity: schema.Raw, Format: encode.CSV, From: day(), To: day().AddDate(0, 0, 5),
 	}}
 	if change != nil {
@@ -222,9 +222,9 @@ func (b *bench) spec(change func(*Spec)) Spec {
 	return spec
 }
 
-func (b *bench) create(m *Manager, spec Spec, key string) Job {
+func (b *bench) create(m *Manager, spec Spec) Job {
 	b.t.Helper()
-	job, err := m.Create(b.t.Context(), b.license, spec, key)
+	job, err := m.Create(b.t.Context(), b.license, spec)
 	if err != nil {
 		b.t.Fatal(err)
 	}

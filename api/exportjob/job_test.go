@@ -24,7 +24,7 @@ func TestJobWritesItsFiles(t *testing.T) {
 	b := newBench(t)
 	b.samples(b.license, 72)
 	m := b.manager(nil)
-	job := b.until(m, b.create(m, b.spec(nil), "").ID, Done)
+	job := b.until(m, b.create(m, b.spec(nil)).ID, Done)
 	if job.Rows != 72 || job.Estimate == nil || *job.Estimate != 72 || job.Manifest.Rows != 72 || len(job.Manifest.Files) != 3 || job.Tries != 1 {
 		t.Fatalf("%+v %+v", job, job.Manifest)
 	}
@@ -57,7 +57,7 @@ func TestJobFormats(t *testing.T) {
 	plain := func(r io.Reader) (io.Reader, error) { return r, nil }
 	f := func(name, end string, files int, rows uint64, unpack func(io.Reader) (io.Reader, error), change func(*Spec)) {
 		t.Helper()
-		job := b.until(m, b.create(m, b.spec(change), "").ID, Done)
+		job := b.until(m, b.create(m, b.spec(change)).ID, Done)
 		if job.Manifest.Rows != rows || len(job.Manifest.Files) != files {
 			t.Errorf("%s: %d rows in %d files, want %d in %d", name, job.Manifest.Rows, len(job.Manifest.Files), rows, files)
 		}
@@ -96,7 +96,7 @@ func TestJobOfAKilledWorker(t *testing.T) {
 	b.gate.shut(1)
 	pool := b.connect()
 	killed := b.manager(func(c *Config, d *Deps) { c.Lease, d.Pool = time.Second, pool })
-	id := b.create(killed, b.spec(nil), "").ID
+	id := b.create(killed, b.spec(nil)).ID
 	witness := b.manager(func(c *Config, _ *Deps) { c.Lease, c.MaxLicenseBytes = time.Second, 1<<30; c.Workers = 1 })
 	b.until(witness, id, Running)
 	localtest.CheckFor(t, 10*time.Second, 10*time.Millisecond, func() error {
@@ -154,7 +154,7 @@ func TestJobGoesOnAfterAStop(t *testing.T) {
 	b.samples(b.license, 10)
 	b.gate.shut(0)
 	first := b.manager(func(c *Config, _ *Deps) { c.Lease = time.Hour })
-	id := b.create(first, b.spec(nil), "").ID
+	id := b.create(first, b.spec(nil)).ID
 	b.until(first, id, Running)
 	first.Close()
 	job, err := first.Find(t.Context(), b.license, id)
@@ -174,11 +174,11 @@ func TestJobIsTriedAgainAndFails(t *testing.T) {
 	b.samples(b.license, 10)
 	m := b.manager(nil)
 	b.gate.refuse(2)
-	if job := b.until(m, b.create(m, b.spec(nil), "").ID, Done); job.Tries != 3 || job.Error != "" {
+	if job := b.until(m, b.create(m, b.spec(nil)).ID, Done); job.Tries != 3 || job.Error != "" {
 		t.Errorf("%+v", job)
 	}
 	b.gate.refuse(3)
-	job := b.until(m, b.create(m, b.spec(nil), "").ID, Failed)
+	job := b.until(m, b.create(m, b.spec(nil)).ID, Failed)
 	if job.Tries != 3 || job.Error != "the store is busy" || job.Manifest != nil {
 		t.Errorf("%+v", job)
 	}
@@ -191,7 +191,7 @@ func TestJobThatNoWorkerSurvives(t *testing.T) {
 	b := newBench(t)
 	m := b.manager(nil)
 	m.Close()
-	id := b.create(m, b.spec(nil), "").ID
+	id := b.create(m, b.spec(nil)).ID
 	if _, err := b.pool.Exec(t.Context(), "UPDATE export_jobs SET status = 'running', faults = 2, lease_until = now() - interval '1 second' WHERE id = $1", id); err != nil {
 		t.Fatal(err)
 	}
@@ -204,11 +204,11 @@ func TestDeleteCancelsAndRemoves(t *testing.T) {
 	b := newBench(t)
 	b.samples(b.license, 10)
 	m := b.manager(nil)
-	done := b.until(m, b.create(m, b.spec(nil), "").ID, Done)
+	done := b.until(m, b.create(m, b.spec(nil)).ID, Done)
 	b.gate.shut(0)
-	running := b.create(m, b.spec(nil), "")
+	running := b.create(m, b.spec(nil))
 	b.until(m, running.ID, Running)
-	waiting := b.create(m, b.spec(nil), "") // the license has no room for two at once
+	waiting := b.create(m, b.spec(nil)) // the license has no room for two at once
 	other := b.newLicense()
 	for _, id := range []uuid.UUID{done.ID, running.ID, waiting.ID, uuid.New()} {
 		if err := m.Delete(t.Context(), other, id); !errors.Is(err, ErrNotFound) {
@@ -239,25 +239,8 @@ func TestDeleteCancelsAndRemoves(t *testing.T) {
 		t.Errorf("another license lists %d jobs, %v", len(jobs), err)
 	}
 	b.gate.open()
-	if job := b.until(m, b.create(m, b.spec(nil), "").ID, Done); job.Rows != 10 {
+	if job := b.until(m, b.create(m, b.spec(nil)).ID, Done); job.Rows != 10 {
 		t.Errorf("after it all: %+v", job)
-	}
-}
-
-func TestIdempotencyKey(t *testing.T) {
-	b := newBench(t)
-	m := b.manager(func(c *Config, _ *Deps) { c.MaxOpen = 1 })
-	first := b.create(m, b.spec(nil), "night")
-	b.until(m, first.ID, Done)
-	if again := b.create(m, b.spec(func(s *Spec) { s.Request.To = s.Request.To.Add(time.Hour) }), "night"); again.ID != first.ID {
-		t.Error("the same request under the same key made another job")
-	}
-	if _, err := m.Create(t.Context(), b.license, b.spec(func(s *Spec) { s.Asked = "y" }), "night"); !errors.Is(err, ErrKeyReused) {
-		t.Errorf("another request under the same key: %v", err)
-	}
-	other := b.newLicense()
-	if job, err := m.Create(t.Context(), other, b.spec(func(s *Spec) { s.Request.License = other }), "night"); err != nil || job.ID == first.ID {
-		t.Errorf("another license's same key: %v, %v", job.ID, err)
 	}
 }
 
@@ -266,8 +249,8 @@ func TestBounds(t *testing.T) {
 	b.samples(b.license, 72)
 	b.gate.shut(0)
 	m := b.manager(func(c *Config, _ *Deps) { c.MaxOpen = 2 })
-	ids := []uuid.UUID{b.create(m, b.spec(nil), "").ID, b.create(m, b.spec(nil), "").ID}
-	if _, err := m.Create(t.Context(), b.license, b.spec(nil), ""); !errors.Is(err, ErrTooMany) {
+	ids := []uuid.UUID{b.create(m, b.spec(nil)).ID, b.create(m, b.spec(nil)).ID}
+	if _, err := m.Create(t.Context(), b.license, b.spec(nil)); !errors.Is(err, ErrTooMany) {
 		t.Errorf("a third: %v", err)
 	}
 	b.until(m, ids[0], Running)
@@ -280,18 +263,18 @@ func TestBounds(t *testing.T) {
 	m.Close()
 
 	small := b.manager(func(c *Config, _ *Deps) { c.MaxLicenseBytes = 3*size - 1 })
-	job := b.until(small, b.create(small, b.spec(nil), "").ID, Failed)
+	job := b.until(small, b.create(small, b.spec(nil)).ID, Failed)
 	if !strings.Contains(job.Error, "room") {
 		t.Errorf("%+v", job)
 	}
 	full := b.manager(func(c *Config, _ *Deps) { c.MaxLicenseBytes = 2 * size })
-	if _, err := full.Create(t.Context(), b.license, b.spec(nil), ""); !errors.Is(err, ErrFull) {
+	if _, err := full.Create(t.Context(), b.license, b.spec(nil)); !errors.Is(err, ErrFull) {
 		t.Errorf("with no room left: %v", err)
 	}
 	if err := full.Delete(t.Context(), b.license, ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	if job := b.until(full, b.create(full, b.spec(nil), "").ID, Done); job.Rows != 72 {
+	if job := b.until(full, b.create(full, b.spec(nil)).ID, Done); job.Rows != 72 {
 		t.Errorf("%+v", job)
 	}
 }
@@ -300,7 +283,7 @@ func TestFilesExpire(t *testing.T) {
 	b := newBench(t)
 	b.samples(b.license, 3)
 	m := b.manager(func(c *Config, _ *Deps) { c.Keep, c.Remember = 300*time.Millisecond, time.Hour })
-	id := b.create(m, b.spec(nil), "").ID
+	id := b.create(m, b.spec(nil)).ID
 	b.until(m, id, Expired)
 	b.onlyKept()
 	if _, _, err := m.OpenFile(t.Context(), b.license, id, 0); !errors.Is(err, ErrNotDone) {
@@ -321,7 +304,7 @@ func TestPlaces(t *testing.T) {
 	b := newBench(t)
 	b.samples(b.license, 3)
 	here := b.manager(nil)
-	job := b.until(here, b.create(here, b.spec(nil), "").ID, Done)
+	job := b.until(here, b.create(here, b.spec(nil)).ID, Done)
 	here.Close()
 	b.read(b.manager(nil), job, 0)
 	elsewhere := b.manager(func(c *Config, _ *Deps) { c.Dir = t.TempDir() })
@@ -345,7 +328,7 @@ func TestManyWorkersManyJobs(t *testing.T) {
 	}
 	var ids []uuid.UUID
 	for i := range 12 {
-		ids = append(ids, b.create(managers[i%3], b.spec(nil), "").ID)
+		ids = append(ids, b.create(managers[i%3], b.spec(nil)).ID)
 	}
 	var jobs []Job
 	for i, id := range ids {
@@ -382,7 +365,7 @@ func TestErasedLicense(t *testing.T) {
 	b := newBench(t)
 	b.samples(b.license, 3)
 	m := b.manager(nil)
-	b.until(m, b.create(m, b.spec(nil), "").ID, Done)
+	b.until(m, b.create(m, b.spec(nil)).ID, Done)
 	if _, err := b.pool.Exec(t.Context(), "DELETE FROM licenses WHERE id = $1", b.license); err != nil {
 		t.Fatal(err)
 	}

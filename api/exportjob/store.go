@@ -8,20 +8,21 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"corrosion/api/audit"
 	"corrosion/schema/pg"
 )
 
-// Create queues a job. The same idempotency key with the same request gives the job that is there; an empty key is none.
-// It fails with ErrKeyReused, ErrTooMany or ErrFull.
-func (m *Manager) Create(ctx context.Context, license uuid.UUID, spec Spec, key string) (Job, error) {
+// Create queues a job. It fails with ErrTooMany or ErrFull.
+func (m *Manager) Create(ctx context.Context, license uuid.UUID, spec Spec) (Job, error) {
 	var job Job
 	err := m.locked(ctx, func(q *pg.Queries) error {
 		var err error
-		job, err = m.create(ctx, q, license, spec, key)
+		job, err = m.create(ctx, q, license, spec)
 		return err
 	})
 	if err != nil {
@@ -31,16 +32,7 @@ func (m *Manager) Create(ctx context.Context, license uuid.UUID, spec Spec, key 
 	return job, nil
 }
 
-func (m *Manager) create(ctx context.Context, q *pg.Queries, license uuid.UUID, spec Spec, key string) (Job, error) {
-	if key != "" {
-		row, err := q.FindExportJobByKey(ctx, pg.FindExportJobByKeyParams{LicenseID: license, IdempotencyKey: key})
-		if err == nil {
-			return sameRequest(row, spec)
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return Job{}, wrap("look for its key", err)
-		}
-	}
+func (m *Manager) create(ctx context.Context, q *pg.Queries, license uuid.UUID, spec Spec) (Job, error) {
 	open, err := q.CountOpenExportJobs(ctx, license)
 	if err != nil {
 		return Job{}, wrap("count", err)
@@ -60,25 +52,19 @@ func (m *Manager) create(ctx context.Context, q *pg.Queries, license uuid.UUID, 
 		return Job{}, wrap("encode", err)
 	}
 	params := pg.CreateExportJobParams{ID: uuid.Must(uuid.NewV7()), LicenseID: license, Request: request}
-	if key != "" {
-		params.IdempotencyKey = &key
-	}
 	row, err := q.CreateExportJob(ctx, params)
 	if err != nil {
 		return Job{}, wrap("create", err)
 	}
+	if err := note(ctx, q, "export.created", license, row.ID); err != nil {
+		return Job{}, err
+	}
 	return jobOf(row)
 }
 
-func sameRequest(row pg.ExportJob, spec Spec) (Job, error) {
-	job, err := jobOf(row)
-	if err != nil {
-		return Job{}, err
-	}
-	if job.Spec.Asked != spec.Asked {
-		return Job{}, ErrKeyReused
-	}
-	return job, nil
+// note writes down who did what to a job.
+func note(ctx context.Context, q *pg.Queries, action string, license, id uuid.UUID) error {
+	return audit.Write(ctx, q, time.Now(), audit.Done(ctx, action, license, "export", id.String(), nil))
 }
 
 // locked runs f in a transaction that no other creates or claims jobs beside.
@@ -135,20 +121,30 @@ func (m *Manager) Find(ctx context.Context, license, id uuid.UUID) (Job, error) 
 
 // Delete cancels a job that waits or runs, and removes one that is over with its files. Cancelled jobs are still listed.
 func (m *Manager) Delete(ctx context.Context, license, id uuid.UUID) error {
-	cancelled, err := m.queries.CancelExportJob(ctx, pg.CancelExportJobParams{LicenseID: license, ID: id})
+	cancelled := int64(0)
+	err := pgx.BeginFunc(ctx, m.deps.Pool, func(tx pgx.Tx) (err error) {
+		q := pg.New(tx)
+		if cancelled, err = q.CancelExportJob(ctx, pg.CancelExportJobParams{LicenseID: license, ID: id}); err != nil {
+			return wrap("cancel", err)
+		}
+		if cancelled > 0 {
+			return note(ctx, q, "export.cancelled", license, id)
+		}
+		deleted, err := q.DeleteExportJob(ctx, pg.DeleteExportJobParams{LicenseID: license, ID: id})
+		if err != nil {
+			return wrap("delete", err)
+		}
+		if deleted == 0 {
+			return ErrNotFound
+		}
+		return note(ctx, q, "export.deleted", license, id)
+	})
 	if err != nil {
-		return wrap("cancel", err)
+		return err
 	}
 	if cancelled > 0 {
 		m.interrupt(id)
 		return nil
-	}
-	deleted, err := m.queries.DeleteExportJob(ctx, pg.DeleteExportJobParams{LicenseID: license, ID: id})
-	if err != nil {
-		return wrap("delete", err)
-	}
-	if deleted == 0 {
-		return ErrNotFound
 	}
 	// Where the files lie elsewhere there is nothing here, and that place's sweep removes them.
 	return wrap("remove files", os.RemoveAll(filepath.Join(m.cfg.Dir, id.String())))

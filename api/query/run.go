@@ -38,7 +38,10 @@ type runner struct {
 
 // query runs one statement and hands each row to scan. A scan that returns an error, an ended context and the timeout end the
 // query in ClickHouse too. Errors wrap ErrUnavailable, ErrTooHeavy or the context's error where these are the cause.
-func (r runner) query(ctx context.Context, s statement, scan func(driver.Rows) error) error {
+func (r runner) query(ctx context.Context, s statement, scan func(driver.Rows) error) (err error) {
+	if r.cfg.OnQuery != nil {
+		defer func(begun time.Time) { r.cfg.OnQuery(ctx, s.name, time.Since(begun), err) }(time.Now())
+	}
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	rows, err := r.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(r.settings(s))), s.text, s.args...)

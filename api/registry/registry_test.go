@@ -74,7 +74,7 @@ func newNetwork(t *testing.T, seed uint64) *network {
 	other := schema.Sample{License: uuid.New(), ServerID: "s00", TS: n.now.UnixMilli(), ReceivedAt: n.now.UnixMilli(), Epoch: 1, Seq: 1}
 	schematest.InsertSamples(t, conn, []schema.Sample{other})
 	for id, s := range n.written {
-		if _, err := n.Registry.write(t.Context(), n.license, id, func(Settings, bool) (Settings, error) { return s, nil }); err != nil {
+		if _, err := n.Registry.write(t.Context(), n.license, id, "server.changed", func(Settings, bool) (Settings, error) { return s, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

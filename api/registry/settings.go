@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"corrosion/api/audit"
 	"corrosion/schema/pg"
 )
 
@@ -96,7 +98,7 @@ func find(ctx context.Context, q *pg.Queries, license uuid.UUID, server string) 
 // Change writes what change makes of a server's settings. The server must be known, by a row or by a sample: else
 // ErrUnknown. Changes of one server follow each other, and an error of change leaves everything as it was.
 func (r *Registry) Change(ctx context.Context, license uuid.UUID, server string, change func(Settings) (Settings, error)) (Settings, error) {
-	return r.write(ctx, license, server, func(before Settings, registered bool) (Settings, error) {
+	return r.write(ctx, license, server, "server.changed", func(before Settings, registered bool) (Settings, error) {
 		if !registered {
 			heard, err := r.heard(ctx, license, []string{server})
 			if err != nil {
@@ -112,7 +114,7 @@ func (r *Registry) Change(ctx context.Context, license uuid.UUID, server string,
 
 // Create adds a server by hand. One that has a row or was heard is ErrExists.
 func (r *Registry) Create(ctx context.Context, license uuid.UUID, server string, s Settings) (Settings, error) {
-	return r.write(ctx, license, server, func(before Settings, registered bool) (Settings, error) {
+	return r.write(ctx, license, server, "server.created", func(before Settings, registered bool) (Settings, error) {
 		heard, err := r.heard(ctx, license, []string{server})
 		switch {
 		case err != nil:
@@ -124,7 +126,8 @@ func (r *Registry) Create(ctx context.Context, license uuid.UUID, server string,
 	})
 }
 
-func (r *Registry) write(ctx context.Context, license uuid.UUID, server string, change func(Settings, bool) (Settings, error)) (after Settings, err error) {
+// write makes a change and writes it down, both or neither.
+func (r *Registry) write(ctx context.Context, license uuid.UUID, server, action string, change func(Settings, bool) (Settings, error)) (after Settings, err error) {
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		q := r.queries.WithTx(tx)
 		if err := q.LockThing(ctx, "server "+license.String()+" "+server); err != nil {
@@ -142,11 +145,31 @@ func (r *Registry) write(ctx context.Context, license uuid.UUID, server string, 
 				return errors.Join(stored("count servers", err), full(count))
 			}
 		}
-		after, err = put(ctx, q, license, server, after.normal())
-		return err
+		if after, err = put(ctx, q, license, server, after.normal()); err != nil {
+			return err
+		}
+		return audit.Write(ctx, q, r.now(), audit.Done(ctx, action, license, "server", server, map[string]any{"fields": differing(before, after)}))
 	})
 	return after, err
 }
+
+// differing names the settings that a change has changed.
+func differing(before, after Settings) []string {
+	names := []string{}
+	for name, same := range map[string]bool{
+		"name": before.Name == after.Name, "tags": maps.Equal(before.Tags, after.Tags), "groups": slices.Equal(before.Groups, after.Groups),
+		"notes": before.Notes == after.Notes, "expected_interval_s": equal(before.ExpectedIntervalS, after.ExpectedIntervalS),
+		"archived_at": equal(before.ArchivedAt, after.ArchivedAt),
+	} {
+		if !same {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func full(count int64) error {
 	if count < MaxServers {

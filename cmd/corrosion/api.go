@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -16,7 +18,9 @@ import (
 	"corrosion/api/encode"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
+	"corrosion/api/idempotency"
 	"corrosion/api/query"
+	"corrosion/api/ratestore"
 	"corrosion/api/registry"
 	"corrosion/dashboards"
 	"corrosion/deploy/local"
@@ -40,7 +44,41 @@ type apiCommand struct {
 
 // listening is where the API and the dashboard are served.
 type listening struct {
-	Listen string `env:"CORROSION_LISTEN" default:"127.0.0.1:8080" help:"Address of the API and the dashboard."`
+	Listen         string        `env:"CORROSION_LISTEN" default:"127.0.0.1:8080" help:"Address of the API and the dashboard."`
+	CORSOrigins    []string      `name:"cors-origins" env:"CORROSION_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose pages may use the API with a bearer token (https://stats.example.org), separated by commas; unset = none."`
+	TrustedProxies []string      `name:"trusted-proxies" env:"CORROSION_TRUSTED_PROXIES" placeholder:"CIDR" help:"Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas; unset = none."`
+	SlowRequest    time.Duration `env:"CORROSION_SLOW_REQUEST" default:"5s" help:"Requests that take this long stand in the log as slow; 0s = none."`
+	SlowQuery      time.Duration `env:"CORROSION_SLOW_QUERY" default:"1s" help:"Queries of the stores that take this long stand in the log by name, without their values; 0s = none."`
+}
+
+// apply puts the settings into the server's.
+func (l listening) apply(config *api.Config) error {
+	config.Listen, config.CORSOrigins, config.SlowRequest = l.Listen, l.CORSOrigins, l.SlowRequest
+	for _, text := range l.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, addressErr := netip.ParseAddr(text)
+			if addressErr != nil {
+				return fmt.Errorf("--trusted-proxies: %q is neither an address nor a network like 10.0.0.0/8", text)
+			}
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		config.TrustedProxies = append(config.TrustedProxies, prefix)
+	}
+	return nil
+}
+
+// check finds settings that make no sense.
+func (l listening) check() error {
+	config := api.DefaultConfig()
+	faults := []error{l.apply(&config)}
+	if _, _, err := net.SplitHostPort(l.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("--listen %q: want host:port", l.Listen))
+	}
+	if l.SlowQuery < 0 {
+		faults = append(faults, errors.New("--slow-query must not be negative"))
+	}
+	return errors.Join(append(faults, config.Validate())...)
 }
 
 // exportFlags are the settings of export jobs.
@@ -66,7 +104,7 @@ func (c *apiCommand) Run(e *env) (err error) {
 	if c.NATSCalloutKeyFile != "" {
 		needs = append(needs, &c.NATSURL)
 	}
-	if err := c.require(needs...); err != nil {
+	if err := errors.Join(c.require(needs...), c.listening.check()); err != nil {
 		return err
 	}
 	r := newRoles(c.services, c.logger(e))
@@ -75,6 +113,7 @@ func (c *apiCommand) Run(e *env) (err error) {
 }
 
 func (c *apiCommand) open(e *env, r *roles) error {
+	r.slowFrom = c.SlowQuery
 	if err := r.openPostgres(e.ctx); err != nil {
 		return err
 	}
@@ -141,9 +180,16 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 		return "", err
 	}
 	config := api.DefaultConfig()
-	config.Listen, config.PublicURL = s.Listen, s.PublicURL
+	if err := s.listening.apply(&config); err != nil {
+		return "", err
+	}
+	config.PublicURL = s.PublicURL
+	questions := query.DefaultConfig()
+	questions.OnQuery = func(ctx context.Context, statement string, took time.Duration, err error) {
+		r.slow().note(ctx, "clickhouse", statement, took, err)
+	}
 	deps := api.Deps{
-		Queries: query.New(r.clickhouse, query.DefaultConfig(), time.Now), Live: hub,
+		Queries: query.New(r.clickhouse, questions, time.Now), Live: hub,
 		Registry: written, Events: events.New(r.pool, r.clickhouse, time.Now),
 		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, Erasures: erasures, Archives: archive.New(r.pool, exporter),
 		ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
@@ -153,6 +199,11 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 		return "", err
 	}
 	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules); err != nil {
+		return "", err
+	}
+	deps.Limits = ratestore.New(r.book.queries)
+	deps.Idempotency = idempotency.New(r.book.queries, keys, time.Now)
+	if deps.Platform, deps.DeadLetters, err = r.openPlatform(s.quotas); err != nil {
 		return "", err
 	}
 	if pages, built := dashboards.Web(); built {

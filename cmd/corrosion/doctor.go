@@ -20,6 +20,8 @@ import (
 type doctorCommand struct {
 	services
 	jwtKeys
+	listening
+	accountFlags
 }
 
 // doctorLimit bounds each check.
@@ -35,9 +37,9 @@ type finding struct {
 // Run checks what serve would need and what a running platform has. It fails when a check found a fault.
 func (c *doctorCommand) Run(e *env) error {
 	running := c.find() == nil && c.ClickHouseURL != "" && c.PostgresURL != "" && c.NATSURL != ""
-	checks := []func(context.Context) finding{c.checkData, c.checkKey}
+	checks := []func(context.Context) finding{c.checkData, c.checkKey, c.checkListening, c.checkMail}
 	if running {
-		checks = append(checks, c.checkClickHouse, c.checkPostgres, c.checkNATS)
+		checks = append(checks, c.checkClickHouse, c.checkPostgres, c.checkJobs, c.checkNATS)
 	} else {
 		checks = append(checks, c.checkEngines)
 		fmt.Fprintf(e.stdout, "nothing runs on %s: checking what `corrosion serve` would need\n", c.Data)

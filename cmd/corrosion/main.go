@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"corrosion/api/audit"
 	"corrosion/deploy/local"
 )
 
@@ -79,6 +80,7 @@ func run(e *env, args []string) (code int) {
 		fmt.Fprintln(e.stderr, "corrosion:", err)
 		return 2
 	}
+	e.ctx = audit.By(e.ctx, audit.Asker{Name: "cli"})
 	call, err := parse(parser, args)
 	if errors.Is(err, errHelpShown) {
 		return code

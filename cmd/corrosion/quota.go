@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"corrosion/api/audit"
+	"corrosion/api/store"
 	"corrosion/schema"
 	"corrosion/schema/pg"
 )
@@ -73,7 +76,11 @@ func (c *licenseQuotaCommand) Run(e *env) error {
 		return fmt.Errorf("open postgres: %w", err)
 	}
 	defer pool.Close()
-	own, err := c.apply(e.ctx, pg.New(pool), license)
+	var own pg.FindLicenseQuotasRow
+	err = store.New(pool).Tx(e.ctx, func(queries *pg.Queries) (err error) {
+		own, err = c.apply(e.ctx, queries, license)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -111,7 +118,9 @@ func (c *licenseQuotaCommand) apply(ctx context.Context, queries *pg.Queries, li
 	if err != nil {
 		return own, fmt.Errorf("set quotas: %w", err)
 	}
-	return own, nil
+	return own, audit.Write(ctx, queries, time.Now(), audit.Done(ctx, "license.quotas-changed", license, "license", license.String(), map[string]any{
+		"samples_per_second": own.SamplesPerSecond, "bytes_per_second": own.BytesPerSecond, "servers": own.Servers, "metric_names": own.MetricNames,
+	}))
 }
 
 // printQuotas writes numbers, "unlimited", and "default" for what is the installation's.

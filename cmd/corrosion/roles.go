@@ -24,7 +24,9 @@ const stopLimit = 60 * time.Second
 // roles are the parts of the platform that run in this process, and what they share.
 type roles struct {
 	services
-	log        *slog.Logger
+	log *slog.Logger
+	// slowFrom is from how long on statements of the API are logged; 0 = none is.
+	slowFrom   time.Duration
 	registry   *prometheus.Registry
 	pool       *pgxpool.Pool
 	book       licenseBook
@@ -87,7 +89,7 @@ func (e *env) untilStopped(open func() error) error {
 }
 
 func (r *roles) openPostgres(ctx context.Context) error {
-	pool, err := pgxpool.New(ctx, r.PostgresURL)
+	pool, err := newPool(ctx, r.PostgresURL, r.slow())
 	if err != nil {
 		return fmt.Errorf("open postgres: %w", err)
 	}
@@ -98,6 +100,9 @@ func (r *roles) openPostgres(ctx context.Context) error {
 	r.pool, r.book = pool, licenseBook{pg.New(pool)}
 	return nil
 }
+
+// slow logs statements that take long; roles that have no setting for it log none.
+func (r *roles) slow() slowLog { return slowLog{r.slowFrom, r.log} }
 
 func (r *roles) openClickHouse(ctx context.Context) error {
 	if err := r.dialClickHouse(); err != nil {

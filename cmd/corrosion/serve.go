@@ -30,7 +30,7 @@ type serveCommand struct {
 
 // Run serves until the first signal; then everything stops in order.
 func (c *serveCommand) Run(e *env) (err error) {
-	if err := errors.Join(c.retention.validate(), c.natsLogins.check(c.NATSURL), c.apply()); err != nil {
+	if err := errors.Join(c.retention.validate(), c.natsLogins.check(c.NATSURL), c.memory.apply(), c.listening.check()); err != nil {
 		return err
 	}
 	r := newRoles(c.services, c.logger(e))
@@ -51,6 +51,7 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := c.migrate(e, r); err != nil {
 		return err
 	}
+	r.slowFrom = c.SlowQuery
 	if err := r.openPostgres(e.ctx); err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ import (
 
 const addAudit = `-- name: AddAudit :exec
 INSERT INTO audit_log (at, license_id, actor_id, actor, action, target_kind, target_id, address, user_agent, request_id, details)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3,
+    coalesce(nullif($4::text, ''), (SELECT email FROM users WHERE id = $3), ''),
+    $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddAuditParams struct {
@@ -31,7 +33,7 @@ type AddAuditParams struct {
 	Details    []byte
 }
 
-// AddAudit appends an entry.
+// AddAudit appends an entry. An actor without a name gets its account's email.
 func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
 	_, err := q.db.Exec(ctx, addAudit,
 		arg.At,
@@ -47,4 +49,74 @@ func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
 		arg.Details,
 	)
 	return err
+}
+
+const pageAudit = `-- name: PageAudit :many
+SELECT id, at, license_id, actor_id, actor, action, target_kind, target_id, address, user_agent, request_id, details FROM audit_log
+WHERE id < $1
+  AND ($2::uuid IS NULL OR license_id = $2::uuid)
+  AND ($3::uuid IS NULL OR actor_id = $3::uuid)
+  AND ($4::text = '' OR action = $4 OR (right($4, 2) = '.*' AND starts_with(action, left($4, -1))))
+  AND ($5::text = '' OR target_kind = $5)
+  AND ($6::text = '' OR target_id = $6)
+  AND ($7::timestamptz IS NULL OR at >= $7::timestamptz)
+  AND ($8::timestamptz IS NULL OR at < $8::timestamptz)
+ORDER BY id DESC
+LIMIT $9
+`
+
+type PageAuditParams struct {
+	Before     int64
+	LicenseID  *uuid.UUID
+	ActorID    *uuid.UUID
+	Action     string
+	TargetKind string
+	TargetID   string
+	AtFrom     *time.Time
+	AtTo       *time.Time
+	Most       int32
+}
+
+// PageAudit is a page of entries, newest first, with an id below a place. Without a license it is those of all, and of none.
+func (q *Queries) PageAudit(ctx context.Context, arg PageAuditParams) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, pageAudit,
+		arg.Before,
+		arg.LicenseID,
+		arg.ActorID,
+		arg.Action,
+		arg.TargetKind,
+		arg.TargetID,
+		arg.AtFrom,
+		arg.AtTo,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.LicenseID,
+			&i.ActorID,
+			&i.Actor,
+			&i.Action,
+			&i.TargetKind,
+			&i.TargetID,
+			&i.Address,
+			&i.UserAgent,
+			&i.RequestID,
+			&i.Details,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -71,7 +71,7 @@ WHERE id = (
     ORDER BY j.created_at, j.id
     LIMIT 1
     FOR UPDATE SKIP LOCKED)
-RETURNING id, license_id, idempotency_key, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at
+RETURNING id, license_id, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at
 `
 
 type ClaimExportJobParams struct {
@@ -88,7 +88,6 @@ func (q *Queries) ClaimExportJob(ctx context.Context, arg ClaimExportJobParams) 
 	err := row.Scan(
 		&i.ID,
 		&i.LicenseID,
-		&i.IdempotencyKey,
 		&i.Request,
 		&i.Status,
 		&i.Attempt,
@@ -122,32 +121,22 @@ func (q *Queries) CountOpenExportJobs(ctx context.Context, licenseID uuid.UUID) 
 }
 
 const createExportJob = `-- name: CreateExportJob :one
-INSERT INTO export_jobs (id, license_id, idempotency_key, request)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT (license_id, idempotency_key) DO NOTHING
-RETURNING id, license_id, idempotency_key, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at
+INSERT INTO export_jobs (id, license_id, request) VALUES ($1, $2, $3) RETURNING id, license_id, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at
 `
 
 type CreateExportJobParams struct {
-	ID             uuid.UUID
-	LicenseID      uuid.UUID
-	IdempotencyKey *string
-	Request        []byte
+	ID        uuid.UUID
+	LicenseID uuid.UUID
+	Request   []byte
 }
 
-// CreateExportJob queues a job, unless the license has one under the same idempotency key: then there is no row.
+// CreateExportJob queues a job.
 func (q *Queries) CreateExportJob(ctx context.Context, arg CreateExportJobParams) (ExportJob, error) {
-	row := q.db.QueryRow(ctx, createExportJob,
-		arg.ID,
-		arg.LicenseID,
-		arg.IdempotencyKey,
-		arg.Request,
-	)
+	row := q.db.QueryRow(ctx, createExportJob, arg.ID, arg.LicenseID, arg.Request)
 	var i ExportJob
 	err := row.Scan(
 		&i.ID,
 		&i.LicenseID,
-		&i.IdempotencyKey,
 		&i.Request,
 		&i.Status,
 		&i.Attempt,
@@ -245,7 +234,7 @@ func (q *Queries) FailExportJob(ctx context.Context, arg FailExportJobParams) (i
 }
 
 const findExportJob = `-- name: FindExportJob :one
-SELECT id, license_id, idempotency_key, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at FROM export_jobs WHERE license_id = $1 AND id = $2
+SELECT id, license_id, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at FROM export_jobs WHERE license_id = $1 AND id = $2
 `
 
 type FindExportJobParams struct {
@@ -260,44 +249,6 @@ func (q *Queries) FindExportJob(ctx context.Context, arg FindExportJobParams) (E
 	err := row.Scan(
 		&i.ID,
 		&i.LicenseID,
-		&i.IdempotencyKey,
-		&i.Request,
-		&i.Status,
-		&i.Attempt,
-		&i.Faults,
-		&i.Place,
-		&i.LeaseUntil,
-		&i.NotBefore,
-		&i.Rows,
-		&i.RowsEstimate,
-		&i.Bytes,
-		&i.Error,
-		&i.Manifest,
-		&i.CreatedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.ExpiresAt,
-	)
-	return i, err
-}
-
-const findExportJobByKey = `-- name: FindExportJobByKey :one
-SELECT id, license_id, idempotency_key, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at FROM export_jobs WHERE license_id = $1 AND idempotency_key = $2::text
-`
-
-type FindExportJobByKeyParams struct {
-	LicenseID      uuid.UUID
-	IdempotencyKey string
-}
-
-// FindExportJobByKey reads the license's job of an idempotency key.
-func (q *Queries) FindExportJobByKey(ctx context.Context, arg FindExportJobByKeyParams) (ExportJob, error) {
-	row := q.db.QueryRow(ctx, findExportJobByKey, arg.LicenseID, arg.IdempotencyKey)
-	var i ExportJob
-	err := row.Scan(
-		&i.ID,
-		&i.LicenseID,
-		&i.IdempotencyKey,
 		&i.Request,
 		&i.Status,
 		&i.Attempt,
@@ -393,7 +344,7 @@ func (q *Queries) KeptExportJobs(ctx context.Context, place uuid.UUID) ([]KeptEx
 }
 
 const listExportJobs = `-- name: ListExportJobs :many
-SELECT id, license_id, idempotency_key, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at FROM export_jobs WHERE license_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2::int
+SELECT id, license_id, request, status, attempt, faults, place, lease_until, not_before, rows, rows_estimate, bytes, error, manifest, created_at, started_at, finished_at, expires_at FROM export_jobs WHERE license_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2::int
 `
 
 type ListExportJobsParams struct {
@@ -414,7 +365,6 @@ func (q *Queries) ListExportJobs(ctx context.Context, arg ListExportJobsParams) 
 		if err := rows.Scan(
 			&i.ID,
 			&i.LicenseID,
-			&i.IdempotencyKey,
 			&i.Request,
 			&i.Status,
 			&i.Attempt,

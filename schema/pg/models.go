@@ -25,6 +25,21 @@ type Agent struct {
 	Installed []byte
 }
 
+type AuditLog struct {
+	ID         int64
+	At         time.Time
+	LicenseID  *uuid.UUID
+	ActorID    *uuid.UUID
+	Actor      string
+	Action     string
+	TargetKind string
+	TargetID   string
+	Address    string
+	UserAgent  string
+	RequestID  string
+	Details    []byte
+}
+
 type Erasure struct {
 	ID         uuid.UUID
 	License    uuid.UUID
@@ -39,25 +54,24 @@ type Erasure struct {
 }
 
 type ExportJob struct {
-	ID             uuid.UUID
-	LicenseID      uuid.UUID
-	IdempotencyKey *string
-	Request        []byte
-	Status         string
-	Attempt        int32
-	Faults         int32
-	Place          *uuid.UUID
-	LeaseUntil     *time.Time
-	NotBefore      time.Time
-	Rows           int64
-	RowsEstimate   *int64
-	Bytes          int64
-	Error          string
-	Manifest       []byte
-	CreatedAt      time.Time
-	StartedAt      *time.Time
-	FinishedAt     *time.Time
-	ExpiresAt      *time.Time
+	ID           uuid.UUID
+	LicenseID    uuid.UUID
+	Request      []byte
+	Status       string
+	Attempt      int32
+	Faults       int32
+	Place        *uuid.UUID
+	LeaseUntil   *time.Time
+	NotBefore    time.Time
+	Rows         int64
+	RowsEstimate *int64
+	Bytes        int64
+	Error        string
+	Manifest     []byte
+	CreatedAt    time.Time
+	StartedAt    *time.Time
+	FinishedAt   *time.Time
+	ExpiresAt    *time.Time
 }
 
 type Invitation struct {

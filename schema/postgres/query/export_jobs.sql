@@ -3,15 +3,8 @@
 SELECT pg_advisory_xact_lock(8210350942147008);
 
 -- name: CreateExportJob :one
--- CreateExportJob queues a job, unless the license has one under the same idempotency key: then there is no row.
-INSERT INTO export_jobs (id, license_id, idempotency_key, request)
-VALUES (@id, @license_id, sqlc.narg('idempotency_key'), @request)
-ON CONFLICT (license_id, idempotency_key) DO NOTHING
-RETURNING *;
-
--- name: FindExportJobByKey :one
--- FindExportJobByKey reads the license's job of an idempotency key.
-SELECT * FROM export_jobs WHERE license_id = @license_id AND idempotency_key = @idempotency_key::text;
+-- CreateExportJob queues a job.
+INSERT INTO export_jobs (id, license_id, request) VALUES (@id, @license_id, @request) RETURNING *;
 
 -- name: FindExportJob :one
 -- FindExportJob reads one job of a license.
