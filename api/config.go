@@ -14,6 +14,7 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/api/auth"
+	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
@@ -205,6 +206,8 @@ type Deps struct {
 	// Modules is the catalogue of modules and Purchases sells them; nil serves none of their routes.
 	Modules   *module.Catalogue
 	Purchases Purchases
+	// EarlyAccess is what visitors may do before the launch; nil serves none of it.
+	EarlyAccess *earlyaccess.Service
 	// Static is the built dashboard, index.html at its root; nil serves none.
 	Static fs.FS
 	// Demo is the license that may be read without signing in; nil means none.

@@ -85,7 +85,7 @@ func accessOf(path string) access {
 		return byAnybody
 	}
 	switch {
-	case strings.HasPrefix(path, openAPIPath), strings.HasPrefix(path, docsPath), strings.HasPrefix(path, "/api/public/"):
+	case strings.HasPrefix(path, openAPIPath), strings.HasPrefix(path, docsPath), strings.HasPrefix(path, "/api/public/"), earlyPublic(path):
 		return byAnybody
 	case strings.HasPrefix(path, accountPrefix), strings.HasPrefix(path, licensesPath):
 		return byPerson

@@ -48,6 +48,7 @@ func (s *Server) openAPI() {
 				{Name: "Modules", Description: "Add-ons of game servers: the catalogue and what a license buys."},
 				{Name: "Demo", Description: "The demo network, without signing in."},
 				{Name: "Platform", Description: "For administrators of the platform."},
+				{Name: "Early access", Description: "The list, the founding program and the roadmap, before the launch."},
 				{Name: "Operation", Description: "For those who run the program."},
 			},
 		},

@@ -16,6 +16,7 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/api/auth"
+	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
@@ -103,6 +104,7 @@ func problemKinds() []problemKind {
 		{"limit-reached", 409, "There are too many of these", "Remove some that are not needed any more."},
 		{"other-email", 403, "The invitation is for another email", "Sign in to the account of the email that was invited, or ask to be invited under yours."},
 		{"changed", 412, "It was changed since it was read", "Read it again and repeat the change; If-Match must name the ETag that was read last."},
+		{"founding-full", 409, "All founding slots are taken", "The email is on the waiting list; slots that nobody confirms fall free."},
 		{"totp-on", 409, "There is a second factor already", "Turn it off first."},
 		{"totp-off", 409, "There is no second factor", "Enrol one first."},
 		{codeExpired, 410, "The cursor is too old", "Samples received since may be gone: start again with an export without after."},
@@ -114,6 +116,7 @@ func problemKinds() []problemKind {
 		{"headers-too-large", 431, "The request's headers are too large", "Send fewer parameters or shorter headers."},
 		{"rate-limited", 429, "Too many requests", "Wait as long as Retry-After says; RateLimit tells what is left."},
 		{"too-many-tries", 429, "Too many tries", "Wait as long as Retry-After says; each further try makes it longer, up to a limit."},
+		{"proof-needed", 429, "Too many requests without a proof of work", "Solve GET /api/early-access/challenge and send it as proof, or wait as long as Retry-After says."},
 		{"too-many-exports", 429, "Too many exports at once", "Wait until one of them is done."},
 		{"too-many-listeners", 429, "Too many live streams at once", "Close some, or share one between tabs; follow=false takes a place for a moment only."},
 		{"too-many-export-jobs", 429, "Too many export jobs", "Wait until one of the license's jobs is done, or delete one."},
@@ -192,6 +195,9 @@ func sentinels() []sentinel {
 		{account.ErrPassword, "password-wrong"},
 		{account.ErrLink, "link-invalid"},
 		{account.ErrClosed, "registration-closed"},
+		{earlyaccess.ErrFull, "founding-full"},
+		{earlyaccess.ErrItem, "not-found"},
+		{earlyaccess.ErrPlace, "not-found"},
 		{account.ErrTOTPOn, "totp-on"},
 		{account.ErrTOTPOff, "totp-off"},
 		{account.ErrNotMember, "not-found"},
@@ -258,6 +264,7 @@ func classify(err error) *Problem {
 		faults   *query.Faults
 		limited  *rateLimitedError
 		slowed   *account.ThrottledError
+		unproven *earlyaccess.ProofNeededError
 		notReady *notReadyError
 		server   *encode.ServerError
 		fiberErr *fiber.Error
@@ -268,13 +275,11 @@ func classify(err error) *Problem {
 	case errors.As(err, &faults):
 		return faultsProblem(faults)
 	case errors.As(err, &limited):
-		p := kindProblem("rate-limited")
-		p.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(limited.after.Seconds()))))
-		return p
+		return waitProblem("rate-limited", limited.after)
 	case errors.As(err, &slowed):
-		p := kindProblem("too-many-tries")
-		p.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(slowed.After.Seconds()))))
-		return p
+		return waitProblem("too-many-tries", slowed.After)
+	case errors.As(err, &unproven):
+		return waitProblem("proof-needed", unproven.After)
 	case errors.As(err, &notReady):
 		p := kindProblem("not-ready")
 		p.Errors = notReady.faults
@@ -304,6 +309,13 @@ func kindProblem(code string) *Problem {
 		}
 	}
 	return kindProblem("internal")
+}
+
+// waitProblem is the problem of a code, with when to try again.
+func waitProblem(code string, after time.Duration) *Problem {
+	p := kindProblem(code)
+	p.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	return p
 }
 
 // statusProblem is the problem of a status that Fiber or fasthttp chose.
@@ -394,10 +406,12 @@ func harmless(d *huma.ErrorDetail) any {
 		return d.Value
 	}
 	switch field {
-	case ".email", ".name", ".license_id", ".delivery", ".role", ".server_id", ".overlap", ".account_id":
+	case ".email", ".name", ".license_id", ".delivery", ".role", ".server_id", ".overlap", ".account_id", ".network_name":
 		if text, ok := d.Value.(string); ok {
 			return text
 		}
+	case ".server_count":
+		return d.Value
 	}
 	return nil
 }

@@ -109,6 +109,9 @@ func (s *Server) routes() {
 		s.registerAccounts()
 		s.registerLicenses()
 	}
+	if s.deps.EarlyAccess != nil {
+		s.registerEarlyAccess()
+	}
 
 	s.app.Use("/api/analytics", s.etag)
 	s.app.Use("/api/public/demo", s.etag)

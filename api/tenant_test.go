@@ -34,6 +34,8 @@ type tenantRoute struct {
 	// person routes are for members who have signed in: tokens of scripts and API keys will not do. account routes ask for
 	// no license.
 	person, account bool
+	// platform routes are for persons who administer the platform, whatever their license.
+	platform bool
 	// least is the role that a private route asks for.
 	least auth.Role
 	// body is that of a good request.
@@ -100,10 +102,12 @@ func TestTenantMatrix(t *testing.T) {
 		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
 		sampleAt(demoLicense, "demo", time.Now().Add(-time.Minute)),
 	})
-	h := openStored(t, withModules(t), withJobs(t), withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
+	early, earlyRoutes := withEarlyAccess(t)
+	h := openStored(t, withModules(t), withJobs(t), early, withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
 	maps.Copy(matrix, moduleRoutes())
+	maps.Copy(matrix, earlyRoutes)
 	maps.Copy(matrix, accountRoutes())
 	maps.Copy(matrix, h.teamRoutes(t))
 	maps.Copy(matrix, demoNetworkRoutes())
@@ -127,6 +131,8 @@ func checkTenancy(t *testing.T, h *harness, method string, route tenantRoute) {
 	switch {
 	case route.public, route.open:
 		route.checkPublic(t, h, method)
+	case route.platform:
+		route.checkPlatform(t, h, method)
 	case route.account:
 		route.checkStrangers(t, h, method, h.person)
 		route.checkAccount(t, h, method)
@@ -154,6 +160,15 @@ func (r tenantRoute) checkPublic(t *testing.T, h *harness, method string) {
 			t.Errorf("token %s: %d %s", name, a.StatusCode, a.body)
 		}
 	}
+}
+
+// checkPlatform asks with tokens of licenses, whose roles count for nothing here.
+func (r tenantRoute) checkPlatform(t *testing.T, h *harness, method string) {
+	t.Helper()
+	r.refused(t, h, method, "none", "", "", 401, "unauthenticated")
+	r.refused(t, h, method, "expired", h.expired(t), "", 401, "token-expired")
+	r.refused(t, h, method, "script", h.token(t, ourLicense, auth.Owner), "", 403, "account-needed")
+	r.refused(t, h, method, "owner", h.person(t, ourLicense, auth.Owner), "", 403, "forbidden")
 }
 
 // tokenOf makes a token for a license with a role.

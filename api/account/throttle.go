@@ -40,11 +40,40 @@ func DefaultThrottles() Throttles {
 func (t Throttles) validate() error {
 	var faults []error
 	for name, one := range map[string]Throttle{"Account": t.Account, "Address": t.Address, "Signup": t.Signup, "Mail": t.Mail} {
-		if one.Free < 1 || one.First <= 0 || one.Longest < one.First || one.Forget < one.Longest {
-			faults = append(faults, fmt.Errorf("account: throttle %s makes no sense", name))
+		if err := one.Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("account: throttle %s %w", name, err))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Validate says whether the settings make sense.
+func (t Throttle) Validate() error {
+	if t.Free < 1 || t.First <= 0 || t.Longest < t.First || t.Forget < t.Longest {
+		return errors.New("makes no sense")
+	}
+	return nil
+}
+
+// Count counts a try before it is made, so that many at once count too. kind and key tell what is counted. It fails with a
+// ThrottledError where the try may not be made yet.
+func (t Throttle) Count(ctx context.Context, q *pg.Queries, now time.Time, kind, key string) error {
+	return t.count(ctx, q, now, kind, digestOf(key))
+}
+
+func (t Throttle) count(ctx context.Context, q *pg.Queries, now time.Time, kind string, digest []byte) error {
+	_, err := q.CountAttempt(ctx, pg.CountAttemptParams{
+		Kind: kind, Key: digest, Now: now, ForgetBefore: now.Add(-t.Forget), FreeTries: int32(t.Free),
+		FirstSeconds: t.First.Seconds(), LongestSeconds: t.Longest.Seconds(),
+	})
+	if !store.Missing(err) {
+		return store.Wrap("count tries", err)
+	}
+	until, err := q.BlockedUntil(ctx, pg.BlockedUntilParams{Kind: kind, Key: digest})
+	if err != nil && !store.Missing(err) {
+		return fmt.Errorf("count tries: %w", err)
+	}
+	return &ThrottledError{After: max(until.Sub(now), time.Second)}
 }
 
 // try is one counted thing of a throttle.
@@ -59,11 +88,11 @@ func (s *Service) accountTry(email Email) try {
 }
 
 func (s *Service) addressTry(address string) try {
-	return try{"address", digestOf(network(address)), s.cfg.Throttles.Address}
+	return try{"address", digestOf(Network(address)), s.cfg.Throttles.Address}
 }
 
 func (s *Service) signupTry(address string) try {
-	return try{"signup", digestOf(network(address)), s.cfg.Throttles.Signup}
+	return try{"signup", digestOf(Network(address)), s.cfg.Throttles.Signup}
 }
 
 func (s *Service) mailTry(email Email) try {
@@ -75,8 +104,8 @@ func digestOf(text string) []byte {
 	return sum[:]
 }
 
-// network is an IPv4 address, or the /64 that an IPv6 customer has to himself.
-func network(address string) string {
+// Network is what tries of an address are counted by: an IPv4 address, or the /64 that an IPv6 customer has to himself.
+func Network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Is4() {
 		return address
@@ -85,31 +114,15 @@ func network(address string) string {
 	return prefix.String()
 }
 
-// begin counts tries before they are made, so that many at once count too. It fails with a ThrottledError where one of
-// them may not be made yet; those counted until then stay counted.
+// begin counts tries before they are made. It fails with a ThrottledError where one of them may not be made yet; those
+// counted until then stay counted.
 func (s *Service) begin(ctx context.Context, tries ...try) error {
-	now := s.now()
 	for _, t := range tries {
-		_, err := s.store.Queries().CountAttempt(ctx, pg.CountAttemptParams{
-			Kind: t.kind, Key: t.key, Now: now, ForgetBefore: now.Add(-t.limit.Forget), FreeTries: int32(t.limit.Free),
-			FirstSeconds: t.limit.First.Seconds(), LongestSeconds: t.limit.Longest.Seconds(),
-		})
-		if store.Missing(err) {
-			return s.throttled(ctx, t, now)
-		}
-		if err != nil {
-			return fmt.Errorf("count tries: %w", err)
+		if err := t.limit.count(ctx, s.store.Queries(), s.now(), t.kind, t.key); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func (s *Service) throttled(ctx context.Context, t try, now time.Time) error {
-	until, err := s.store.Queries().BlockedUntil(ctx, pg.BlockedUntilParams{Kind: t.kind, Key: t.key})
-	if err != nil && !store.Missing(err) {
-		return fmt.Errorf("count tries: %w", err)
-	}
-	return &ThrottledError{After: max(until.Sub(now), time.Second)}
 }
 
 // good takes a try that turned out well out of its count.

@@ -17,8 +17,10 @@ const (
 	RefreshToken TokenKind = "crr_"
 	ResetToken   TokenKind = "crp_"
 	ConfirmToken TokenKind = "crc_"
-	InviteToken  TokenKind = "cri_"
-	APIKey       TokenKind = "ck_"
+	// EarlyAccessToken stands in links that confirm places and votes.
+	EarlyAccessToken TokenKind = "cre_"
+	InviteToken      TokenKind = "cri_"
+	APIKey           TokenKind = "ck_"
 )
 
 // opaqueLen is the length of the random part, bytes.

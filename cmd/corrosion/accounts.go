@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"maps"
 
 	"corrosion/api/account"
 	"corrosion/api/auth"
+	"corrosion/api/earlyaccess"
 	"corrosion/api/mail"
 	"corrosion/api/store"
 )
@@ -28,37 +31,59 @@ func (a accountFlags) config(l listening) account.Config {
 	return config
 }
 
-// startAccounts makes the service of accounts, and what works for it in the background until close.
-func (r *roles) startAccounts(keys *auth.Keys, a accountFlags, l listening) (*account.Service, error) {
+// people are the services that know of persons.
+type people struct {
+	accounts *account.Service
+	early    *earlyaccess.Service
+}
+
+// startPeople makes the services that know of persons, and what works for them in the background until close.
+func (r *roles) startPeople(keys *auth.Keys, a accountFlags, early earlyFlags, l listening) (people, error) {
 	hasher, err := auth.NewHasher(auth.DefaultHasherConfig())
 	if err != nil {
-		return nil, err
+		return people{}, err
 	}
 	stored := store.New(r.pool)
 	wake := func() {}
-	service, err := account.NewService(a.config(l), account.Deps{Store: stored, Keys: keys, Hasher: hasher, Wake: func() { wake() }})
+	var p people
+	config := a.config(l)
+	p.accounts, err = account.NewService(config, account.Deps{Store: stored, Keys: keys, Hasher: hasher, Wake: func() { wake() }})
 	if err != nil {
-		return nil, err
+		return people{}, err
+	}
+	p.early, err = earlyaccess.NewService(early.config(config), earlyaccess.Deps{
+		Store: stored, Keys: keys, Registerer: r.registry, Wake: func() { wake() },
+	})
+	if err != nil {
+		return people{}, err
 	}
 	if a.SMTPURL != "" {
-		worker, err := r.startMail(stored, service, a.SMTPURL)
+		renderers := p.accounts.Renderers()
+		maps.Copy(renderers, p.early.Renderers())
+		worker, err := r.startMail(stored, renderers, a.SMTPURL)
 		if err != nil {
-			return nil, err
+			return people{}, err
 		}
 		wake = worker.Wake
 	}
+	r.background("accounts", p.accounts.Run)
+	r.background("early access", p.early.Run)
+	return p, nil
+}
+
+// background runs a loop until close.
+func (r *roles) background(name string, run func(context.Context, *slog.Logger)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { // ends with cancel
 		defer close(done)
-		service.Run(ctx, r.log)
+		run(ctx, r.log)
 	}()
-	r.onClose("accounts", func(context.Context) error { cancel(); <-done; return nil })
-	return service, nil
+	r.onClose(name, func(context.Context) error { cancel(); <-done; return nil })
 }
 
 // startMail sends what stands in the outbox until close.
-func (r *roles) startMail(stored *store.Store, service *account.Service, smtpURL string) (*mail.Worker, error) {
+func (r *roles) startMail(stored *store.Store, renderers map[string]mail.Renderer, smtpURL string) (*mail.Worker, error) {
 	config, err := mail.ParseURL(smtpURL)
 	if err != nil {
 		return nil, fmt.Errorf("CORROSION_SMTP_URL: %w", err)
@@ -68,7 +93,7 @@ func (r *roles) startMail(stored *store.Store, service *account.Service, smtpURL
 		return nil, err
 	}
 	worker, err := mail.NewWorker(mail.DefaultWorkerConfig(), mail.WorkerDeps{
-		Store: stored, Sender: sender, Renderers: service.Renderers(), Registerer: r.registry, Logger: r.log,
+		Store: stored, Sender: sender, Renderers: renderers, Registerer: r.registry, Logger: r.log,
 	})
 	if err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type apiCommand struct {
 	natsLogins
 	quotaFlags
 	accountFlags
+	earlyFlags
 	Demo bool `help:"Let the demo network be read without signing in."`
 }
 
@@ -84,7 +85,7 @@ func (c *apiCommand) open(e *env, r *roles) error {
 	if r.ClickHouseHTTPURL == "" {
 		r.ClickHouseHTTPURL = local.HTTPFromNative(r.ClickHouseURL)
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}
@@ -97,6 +98,7 @@ type apiSettings struct {
 	keyFile string
 	listening
 	accountFlags
+	earlyFlags
 	files   exportjob.Config
 	modules moduleFlags
 	quotas  schema.Quotas
@@ -122,7 +124,7 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	}
 	jobs.Start()
 	r.onClose("export jobs", func(context.Context) error { jobs.Close(); return nil })
-	accounts, err := r.startAccounts(keys, s.accountFlags, s.listening)
+	people, err := r.startPeople(keys, s.accountFlags, s.earlyFlags, s.listening)
 	if err != nil {
 		return "", err
 	}
@@ -136,7 +138,7 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	deps := api.Deps{
 		Queries: query.New(r.clickhouse, query.DefaultConfig(), time.Now), Live: hub,
 		Registry: written, Events: events.New(r.pool, r.clickhouse, time.Now),
-		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: accounts, ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
+		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
 		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
 	}
 	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {

@@ -37,6 +37,7 @@ func TestContractOpenAPI(t *testing.T) {
 		"/api/analytics/exports", "/api/analytics/exports/{id}", "/api/analytics/exports/{id}/files/{n}",
 		"/api/auth/register", "/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/auth/me", "/api/auth/totp",
 		"/api/modules", "/api/modules/{slug}", "/api/modules/{slug}/purchase", "/api/modules/purchases",
+		"/api/early-access", "/api/early-access/founding", "/api/roadmap", "/api/roadmap/{id}/vote",
 		"/api/analytics/live", "/api/public/demo/live", "/api/public/demo/summary", "/api/public/demo/timeseries", "/livez", "/readyz", "/metrics"} {
 		if document.Paths[path] == nil {
 			t.Errorf("%s is missing; there are %v", path, slices.Sorted(maps.Keys(document.Paths)))
@@ -114,7 +115,8 @@ func TestContractCommands(t *testing.T) {
 	}
 	f("", "serve", "ingest", "api", "aggregate", "jobs list", "jobs run", "migrate", "license create", "admin create", "admin reset-link", "keys list", "keys rotate", "token", "simulate", "replay", "sql", "doctor", "dead list", "dead show", "dead replay", "dead purge")
 	f("serve", "--demo", "--listen", "127.0.0.1:8080", "--data", "./data", "$CORROSION_LISTEN", "$CORROSION_DATA",
-		"$CORROSION_NATS_URL", "$CORROSION_CLICKHOUSE_URL", "$CORROSION_POSTGRES_URL", "$CORROSION_JWT_KEY_FILE", "$CORROSION_SMTP_URL", "$CORROSION_PUBLIC_URL", "$CORROSION_REGISTRATION")
+		"$CORROSION_NATS_URL", "$CORROSION_CLICKHOUSE_URL", "$CORROSION_POSTGRES_URL", "$CORROSION_JWT_KEY_FILE", "$CORROSION_SMTP_URL", "$CORROSION_PUBLIC_URL", "$CORROSION_REGISTRATION",
+		"$CORROSION_LAUNCH_AT", "2027-02-28T00:00:00Z")
 	f("license create", "--name", "--email")
 	f("license nats-rotate", "--license", "--overlap")
 	f("agent-user create", "--license", "--server-id")

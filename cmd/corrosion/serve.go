@@ -22,6 +22,7 @@ type serveCommand struct {
 	exportFlags
 	moduleFlags
 	accountFlags
+	earlyFlags
 	natsLogins
 	Demo bool `help:"Add a demo network of 50 servers with 30 days of history."`
 }
@@ -77,7 +78,7 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := r.startAggregator(); err != nil {
 		return err
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}

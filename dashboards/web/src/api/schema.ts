@@ -4,6 +4,66 @@
  */
 
 export interface paths {
+    "/api/admin/early-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on the list
+         * @description For platform administrators.
+         */
+        get: operations["signups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/early-access/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The list as CSV
+         * @description RFC 4180 with a header row, in the order of places; cells that a spreadsheet would run as a formula begin with an apostrophe. For platform administrators.
+         */
+        get: operations["exportSignups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/early-access/{position}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase who has a place
+         * @description The email and the network's name go, also from votes; the place stays empty, and a founding slot falls free. For platform administrators.
+         */
+        delete: operations["eraseSignup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/analytics/events": {
         parameters: {
             query?: never;
@@ -694,6 +754,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/early-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The launch, the list and the founding slots */
+        get: operations["earlyAccess"];
+        put?: never;
+        /**
+         * Join the list
+         * @description 201 with the place; the same email again is 200 with the same place, so the request may be repeated without an Idempotency-Key.
+         */
+        post: operations["joinEarlyAccess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/early-access/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a challenge for a proof of work
+         * @description Solved, it gives an address room for ten times as many requests. It counts once, for 15 minutes.
+         */
+        get: operations["earlyAccessChallenge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/early-access/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm a place or a vote
+         * @description Takes the token of a mail, which counts once.
+         */
+        post: operations["confirmEarlyAccess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/early-access/founding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim a founding slot
+         * @description 201 with one of the 25 slots; the same email again is 200 with the same slot. When all are taken the answer is 409 founding-full, and the email is kept on the list.
+         */
+        post: operations["claimFoundingSlot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/license": {
         parameters: {
             query?: never;
@@ -1130,6 +1271,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/roadmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The roadmap and the launch timeline */
+        get: operations["roadmap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/roadmap/{id}/vote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Vote for an item
+         * @description One vote a person and item: again changes nothing. Where this server sends mail the answer is 202, and the vote counts once the link in it has been opened.
+         */
+        put: operations["voteRoadmap"];
+        post?: never;
+        /**
+         * Take a vote back
+         * @description Where there is none it changes nothing. Confirmed like a vote.
+         */
+        delete: operations["unvoteRoadmap"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -1212,6 +1394,58 @@ export interface components {
              */
             status: "accepted";
         };
+        ChallengeBody: {
+            /** @enum {string} */
+            algorithm: "SHA-256";
+            /**
+             * Format: int64
+             * @description For each puzzle i from 0: SHA-256 of challenge:i:number must begin with so many zero bits
+             */
+            bits: number;
+            challenge: string;
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description How many numbers are to be found
+             */
+            puzzles: number;
+        };
+        ClaimBody: {
+            /**
+             * @description Address in any script; case does not tell accounts apart.
+             * @example ada@example.org
+             */
+            email: string;
+            /** @description What the network is called; up to 200 characters. */
+            network_name: string;
+            /** @description A solved challenge; needed only by addresses that ask often. Each counts once. */
+            proof?: components["schemas"]["WorkBody"];
+            /** Format: int32 */
+            server_count: number;
+            /** @description Leave it out */
+            website?: string;
+        };
+        ClaimedBody: {
+            /** @description Whether a mail with a link is on its way, which must be opened to keep the slot */
+            confirm: boolean;
+            /**
+             * Format: date-time
+             * @description When the slot falls free unless the link has been opened; null = it is kept
+             */
+            held_until: string | null;
+            /**
+             * Format: int64
+             * @description The place on the list, which the email is on, too
+             */
+            position: number;
+            /** @enum {string} */
+            segment: "1" | "2-5" | "6-25" | "26-100" | "101+";
+            /** Format: int32 */
+            slot: number;
+            /** @enum {string} */
+            status: "claimed";
+        };
         CodeBody: {
             code: string;
         };
@@ -1227,6 +1461,42 @@ export interface components {
             /** @description What stands in the link behind #token= */
             token: string;
         };
+        ConfirmedBody: {
+            /** @description Of a vote; else null */
+            item: string | null;
+            /**
+             * Format: int64
+             * @description Of a signup; else null
+             */
+            position: number | null;
+            /** @enum {string} */
+            purpose: "signup" | "vote" | "unvote";
+            /**
+             * Format: int32
+             * @description The founding slot of a signup; null = none
+             */
+            slot: number | null;
+            /** @enum {string} */
+            status: "confirmed";
+            /**
+             * Format: int64
+             * @description Of that item
+             */
+            votes: number | null;
+        };
+        CountedBody: {
+            id: string;
+            /**
+             * @description confirm: a mail is on its way, and the link in it makes it count
+             * @enum {string}
+             */
+            status: "voted" | "removed" | "confirm";
+            /**
+             * Format: int64
+             * @description Of the item, by now
+             */
+            votes: number;
+        };
         Counts: {
             /**
              * Format: int64
@@ -1240,6 +1510,23 @@ export interface components {
              * @description Known and not archived
              */
             total: number;
+        };
+        EarlyAccessBody: {
+            /** @description Whether this server sends mail: then a vote counts, and a founding slot is kept, once the link in it has been opened */
+            confirm: boolean;
+            founding: components["schemas"]["FoundingBody"];
+            /** Format: date-time */
+            launch_at: string;
+            /**
+             * Format: date-time
+             * @description The server's clock, for a countdown that does not trust the reader's
+             */
+            now: string;
+            /**
+             * Format: int64
+             * @description Emails on the list
+             */
+            signups: number;
         };
         EndedBody: {
             /**
@@ -1416,6 +1703,14 @@ export interface components {
              */
             rows: number;
         };
+        FoundingBody: {
+            /** Format: int64 */
+            left: number;
+            /** Format: int64 */
+            taken: number;
+            /** Format: int64 */
+            total: number;
+        };
         Health: {
             /** @description What was found in order */
             checks?: string[];
@@ -1536,6 +1831,35 @@ export interface components {
             /** @enum {string} */
             role: "owner" | "admin" | "viewer";
         };
+        JoinBody: {
+            /**
+             * @description Address in any script; case does not tell accounts apart.
+             * @example ada@example.org
+             */
+            email: string;
+            /** @description A solved challenge; needed only by addresses that ask often. Each counts once. */
+            proof?: components["schemas"]["WorkBody"];
+            /**
+             * Format: int32
+             * @description How many game servers the network has
+             */
+            server_count: number;
+            /** @description Leave it out */
+            website?: string;
+        };
+        JoinedBody: {
+            /** @description Whether a mail with a link is on its way, to confirm the address */
+            confirm: boolean;
+            /**
+             * Format: int64
+             * @description From 1; it never changes
+             */
+            position: number;
+            /** @enum {string} */
+            segment: "1" | "2-5" | "6-25" | "26-100" | "101+";
+            /** @enum {string} */
+            status: "joined";
+        };
         KeyBody: {
             /** Format: date-time */
             created_at: string;
@@ -1593,6 +1917,10 @@ export interface components {
              * @example My network
              */
             name: string;
+        };
+        LinkBody: {
+            /** @description What stands in the link behind #token= */
+            token: string;
         };
         List: {
             next: string | null;
@@ -1969,6 +2297,33 @@ export interface components {
             /** @description What stands in the link behind #token= */
             token: string;
         };
+        RoadmapBody: {
+            items: components["schemas"]["RoadmapItem"][];
+            timeline: components["schemas"]["RoadmapMilestone"][];
+        };
+        RoadmapItem: {
+            description: string;
+            id: string;
+            /** @enum {string} */
+            state: "planned" | "building" | "shipped";
+            title: string;
+            /** Format: int64 */
+            votes: number;
+        };
+        RoadmapMilestone: {
+            /**
+             * Format: date-time
+             * @description The launch has its moment, all others midnight UTC of their day
+             */
+            at: string;
+            description: string;
+            id: string;
+            /** @description Whether it is the launch itself */
+            launch: boolean;
+            /** @description Whether its time has come */
+            reached: boolean;
+            title: string;
+        };
         RoleBody: {
             /** @enum {string} */
             role: "owner" | "admin" | "viewer";
@@ -1984,6 +2339,14 @@ export interface components {
             /** @description Of the app; to turn the second factor off, a recovery code does too */
             code: string;
             password: string;
+        };
+        SegmentBody: {
+            /** Format: int64 */
+            confirmed: number;
+            /** @enum {string} */
+            segment: "1" | "2-5" | "6-25" | "26-100" | "101+";
+            /** Format: int64 */
+            signups: number;
         };
         Series: {
             /** @enum {string} */
@@ -2079,6 +2442,37 @@ export interface components {
         SessionsBody: {
             /** @description The latest used first */
             sessions: components["schemas"]["SessionBody"][];
+        };
+        SignupBody: {
+            /**
+             * Format: date-time
+             * @description When the link in the mail was opened
+             */
+            confirmed_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            /**
+             * Format: int32
+             * @description null = none; with network_name: on the waiting list
+             */
+            founding_slot: number | null;
+            /** @description Of who asked for a founding slot */
+            network_name: string | null;
+            /** Format: int64 */
+            position: number;
+            /** @enum {string} */
+            segment: "1" | "2-5" | "6-25" | "26-100" | "101+";
+            /** Format: int32 */
+            server_count: number;
+        };
+        SignupList: {
+            /** @description The cursor of the next page; null on the last one */
+            next: string | null;
+            /** @description All of them, whatever was asked for */
+            segments: components["schemas"]["SegmentBody"][];
+            /** @description In the order of their places */
+            signups: components["schemas"]["SignupBody"][];
         };
         Sparkline: {
             /** Format: date-time */
@@ -2315,6 +2709,17 @@ export interface components {
             /** @description Of the account that asks */
             password: string;
         };
+        VoteBody: {
+            /**
+             * @description Address in any script; case does not tell accounts apart.
+             * @example ada@example.org
+             */
+            email: string;
+            /** @description A solved challenge; needed only by addresses that ask often. Each counts once. */
+            proof?: components["schemas"]["WorkBody"];
+            /** @description Leave it out */
+            website?: string;
+        };
         WithdrawnBody: {
             /**
              * Format: int64
@@ -2327,6 +2732,12 @@ export interface components {
              */
             keys_ended: number;
         };
+        WorkBody: {
+            /** @description The text of GET /api/early-access/challenge */
+            challenge: string;
+            /** @description For puzzle i the number n for which SHA-256 of challenge:i:n begins with that many zero bits */
+            nonces: number[];
+        };
     };
     responses: never;
     parameters: never;
@@ -2336,6 +2747,247 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    signups: {
+        parameters: {
+            query?: {
+                /** @description Only signups of this segment. Default all. */
+                segment?: "1" | "2-5" | "6-25" | "26-100" | "101+";
+                /** @description How many signups a page has: 1 to 1000, default 100. */
+                limit?: string;
+                /** @description Where the page begins: next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignupList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportSignups: {
+        parameters: {
+            query?: {
+                /** @description Only signups of this segment. Default all. */
+                segment?: "1" | "2-5" | "6-25" | "26-100" | "101+";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    eraseSignup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The place. */
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -5538,6 +6190,323 @@ export interface operations {
             };
         };
     };
+    earlyAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EarlyAccessBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    joinEarlyAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinBody"];
+            };
+        };
+        responses: {
+            /** @description The email was on the list already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinedBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    earlyAccessChallenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChallengeBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmEarlyAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfirmedBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimFoundingSlot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimBody"];
+            };
+        };
+        responses: {
+            /** @description The email has a slot already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimedBody"];
+                };
+            };
+            /** @description All slots are taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getLicense: {
         parameters: {
             query?: never;
@@ -7656,6 +8625,203 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Timeseries"];
                 };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roadmap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoadmapBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    voteRoadmap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VoteBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountedBody"];
+                };
+            };
+            /** @description A mail is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unvoteRoadmap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VoteBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountedBody"];
+                };
+            };
+            /** @description A mail is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unprocessable Entity */
             422: {
