@@ -16,7 +16,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay ./ingest
 
-.PHONY: help run test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live bench-web lint generate build clean engines web test-go test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -109,6 +109,9 @@ bench-export: engines ## exports of 1 and 20 million rows against the engine's o
 
 bench-live: engines ## 500 live streams of 1,000 servers at 10 s and at 1 s: CPU and memory of the API on one core, and latency
 	go test ./api -count=1 -run '^TestBenchLive$$' -v -timeout 30m -args -bench.live $(ARGS)
+
+bench-web: build engines ## in a real browser: time to the first chart, long tasks beside 5,000 live servers, panning 30 days
+	@$(WEB)/e2e/run.sh bench
 
 generate: engines $(WEB)/node_modules/.package-lock.json ## make generated files anew: Postgres queries by sqlc, docs/openapi.json and its TypeScript, docs/cookbook.md
 	cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc generate

@@ -144,9 +144,26 @@ func (w *world) off() (off uint64) {
 	return off
 }
 
+// licenseOff asks how many rows of a license's own rollup are not what samples give.
+func licenseOff(table, column, start string) string {
+	return `SELECT countIf(a != b) FROM (
+		SELECT k, anyIf(v, side = 1) AS a, anyIf(v, side = 2) AS b FROM (
+			SELECT 1 AS side, (license_id, ` + start + `(ts)) AS k, toString((count(), count(players), ifNull(sum(players), 0), count(net_in), count(fps), ifNull(round(sum(fps), 3), 0), min(fps), max(fps),
+				argMax(fps, (ts, seq, idx)), argMax(uptime_s, (ts, seq, idx)), max(uptime_s),
+				if(count(fps) = 0, [], quantilesBFloat16(0.05, 0.5, 0.95, 0.99)(fps)), if(count(frame_ms) = 0, [], quantilesBFloat16(0.05, 0.5, 0.95, 0.99)(frame_ms)))) AS v
+			FROM corrosion.samples GROUP BY k
+			UNION ALL
+			SELECT 2 AS side, (license_id, ` + column + `) AS k, toString((sum(samples), sum(players_count), sum(players_sum), sum(net_in_count), sum(fps_count), round(sum(fps_sum), 3), min(fps_min), max(fps_max),
+				argMaxMerge(fps_last), argMaxMerge(uptime_s_last), max(uptime_s_max),
+				if(sum(fps_count) = 0, [], quantilesBFloat16Merge(0.05, 0.5, 0.95, 0.99)(fps_sketch)), if(sum(frame_ms_count) = 0, [], quantilesBFloat16Merge(0.05, 0.5, 0.95, 0.99)(frame_ms_sketch)))) AS v
+			FROM corrosion.` + table + ` GROUP BY k
+		) GROUP BY k)`
+}
+
 // rollupsOff compares counts, sums, extremes, last values, minutes and sketches with GROUP BY over samples.
 func rollupsOff(ctx context.Context, conn driver.Conn) (off uint64, err error) {
 	for _, query := range []string{
+		licenseOff("license_hourly", "hour", "toStartOfHour"), licenseOff("license_minutely", "minute", "toStartOfMinute"),
 		`SELECT countIf(a != b) FROM (
 			SELECT k, anyIf(v, side = 1) AS a, anyIf(v, side = 2) AS b FROM (
 				SELECT 1 AS side, (license_id, server_id, toStartOfHour(ts)) AS k, toString((count(), count(players), ifNull(sum(players), 0), min(players), max(players),

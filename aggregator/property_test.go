@@ -24,7 +24,7 @@ func TestRollupsEqualRows(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		for _, table := range []string{"samples", "samples_hourly", "metrics_hourly", "network_hours"} {
+		for _, table := range []string{"samples", "samples_hourly", "metrics_hourly", "license_minutely", "license_hourly", "network_hours"} {
 			w.exec("TRUNCATE TABLE corrosion." + table)
 		}
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
@@ -83,6 +83,10 @@ func harms() []string {
 		fmt.Sprintf("ALTER TABLE corrosion.metrics_hourly DELETE WHERE cityHash64(metric, hour) %% 2 = 0%s", now),
 		"INSERT INTO corrosion.samples_hourly SELECT * FROM corrosion.samples_hourly" + again,
 		"INSERT INTO corrosion.metrics_hourly SELECT * FROM corrosion.metrics_hourly WHERE cityHash64(server_id) % 2 = 0" + again,
+		"TRUNCATE TABLE corrosion.license_hourly",
+		fmt.Sprintf("ALTER TABLE corrosion.license_minutely DELETE WHERE cityHash64(minute) %% 2 = 0%s", now),
+		"INSERT INTO corrosion.license_hourly SELECT * FROM corrosion.license_hourly" + again,
+		"INSERT INTO corrosion.license_minutely SELECT * FROM corrosion.license_minutely WHERE cityHash64(minute) % 3 = 0" + again,
 		"OPTIMIZE TABLE corrosion.samples FINAL",
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/api/account"
+	"corrosion/api/archive"
 	"corrosion/api/auth"
 	"corrosion/api/earlyaccess"
 	"corrosion/api/encode"
+	"corrosion/api/erasure"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
 	"corrosion/api/live"
@@ -201,6 +203,9 @@ type Deps struct {
 	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.
 	Gatherer   prometheus.Gatherer
 	Registerer prometheus.Registerer
+	// Erasures removes licenses and Archives writes all of one into a file; nil answers 503.
+	Erasures *erasure.Worker
+	Archives *archive.Archivist
 	// Accounts are people's; nil serves none of their routes.
 	Accounts *account.Service
 	// Modules is the catalogue of modules and Purchases sells them; nil serves none of their routes.

@@ -26,6 +26,8 @@ const (
 	invitationsPath = licensePath + "/invitations"
 	keysPath        = licensePath + "/keys"
 	natsUsersPath   = licensePath + "/nats-users"
+	archivePath     = licensePath + "/archive"
+	erasuresPath    = licensesPath + "/erasures"
 	invitedPath     = accountPrefix + "/invitations/look"
 	acceptPath      = accountPrefix + "/invitations/accept"
 )
@@ -39,6 +41,9 @@ func (s *Server) registerLicenses() {
 	s.registerJoining()
 	s.registerKeys()
 	s.registerNATSUsers()
+	s.registerErasing()
+	s.describeArchive()
+	s.app.Get(archivePath, s.archive)
 }
 
 // registerMember adds a JSON route for a member of the token's license whose session is live; what the member may do at

@@ -149,6 +149,7 @@ var (
 	errForbidden        = errors.New("role does not allow this")
 	errCrossSite        = errors.New("cookie from another site")
 	errScope            = errors.New("the key's scopes do not allow this")
+	errErasureAway      = errors.New("licenses are not erased or archived by this process")
 )
 
 // rateLimitedError says when there is room again.
@@ -216,6 +217,8 @@ func sentinels() []sentinel {
 		{account.ErrAgentExists, "conflict"},
 		{account.ErrNoLicense, "not-found"},
 		{account.ErrChanged, "changed"},
+		{account.ErrNoErasure, "not-found"},
+		{errErasureAway, "unavailable"},
 		{auth.ErrBusy, "unavailable"},
 		{errMalformed, "malformed-request"},
 		{exportjob.ErrNotFound, "not-found"},

@@ -203,6 +203,7 @@ func accountRoutes() map[string]tenantRoute {
 		"POST /api/auth/totp/recovery-codes":    {call: totpPath + "/recovery-codes", body: proof + `,"code":"123456"}`, account: true, status: 409},
 		"POST /api/auth/invitations/look":       {call: invitedPath, body: `{"token":"x"}`, public: true, status: 410},
 		"POST /api/auth/invitations/accept":     {call: acceptPath, body: `{"token":"x",` + proof[1:] + `}`, open: true, status: 410},
+		"GET /api/licenses/erasures/{id}":       {call: erasuresPath + "/{id}", fresh: func(*testing.T, *harness) string { return uuid.NewString() }, account: true, status: 404},
 		"GET /api/licenses":                     {call: licensesPath, account: true},
 		"POST /api/licenses":                    {call: licensesPath, body: `{"name":"{id}"}`, fresh: freshName, account: true, status: 201},
 	}

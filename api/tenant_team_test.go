@@ -56,6 +56,8 @@ func (h *harness) teamRoutes(t *testing.T) map[string]tenantRoute {
 	return map[string]tenantRoute{
 		"GET /api/license":                                {call: licensePath, least: auth.Viewer, own: ourLicense.String()},
 		"PATCH /api/license":                              {call: licensePath, body: `{"name":"{id}"}`, fresh: freshName, person: true, least: auth.Admin, own: ourLicense.String()},
+		"DELETE /api/license":                             {call: licensePath, body: `{"name":"another","password":"` + goodPassword + `"}`, person: true, least: auth.Owner, status: 422},
+		"GET /api/license/archive":                        {call: archivePath, person: true, least: auth.Owner},
 		"GET /api/license/quotas":                         {call: quotasPath, least: auth.Viewer},
 		"GET /api/license/members":                        {call: membersPath, person: true, least: auth.Viewer, own: member},
 		"GET /api/license/members/{account_id}":           {call: membersPath + "/" + member, person: true, least: auth.Viewer, own: member},

@@ -75,6 +75,40 @@ func TestRetention(t *testing.T) {
 	}
 }
 
+// A healing stops merges, and with them the change of parts that a new limit needs: it is waited for.
+func TestRetentionWhileMergesStop(t *testing.T) {
+	server := localtest.NewClickHouse(t)
+	if _, err := schema.MigrateClickHouse(t.Context(), server.URL()); err != nil {
+		t.Fatal(err)
+	}
+	conn := schematest.Connect(t, server.URL())
+	for i := range 20 {
+		at := time.Now().Add(-time.Duration(i) * time.Hour).UnixMilli()
+		schematest.InsertSamples(t, conn, []schema.Sample{{License: uuid.New(), ServerID: "a", TS: at, ReceivedAt: at}})
+	}
+	want := schema.Retention{Raw: 5 * 24 * time.Hour, Hourly: 30 * 24 * time.Hour}
+	done := make(chan error, 1)
+	go func() { done <- schema.ApplyRetention(t.Context(), conn, want) }()
+	for {
+		for _, do := range []string{"STOP", "START"} {
+			if err := conn.Exec(t.Context(), "SYSTEM "+do+" MERGES corrosion.samples"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := schema.ReadRetention(t.Context(), conn); err != nil || got != want {
+				t.Fatalf("got %v, %v; want %v", got, err, want)
+			}
+			return
+		default:
+		}
+	}
+}
+
 // A sample's fields reach the hours, and the view shows them as plain numbers.
 func TestHourlyView(t *testing.T) {
 	conn := schematest.ClickHouse(t)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -19,6 +20,17 @@ const (
 )
 
 const day = 24 * time.Hour
+
+const (
+	// unfinished is ClickHouse's error code for a change of parts that it goes on with by itself: a healing that stops merges
+	// interrupts it, and it is tried again afterwards.
+	unfinished = 341
+	// mutationsQuery counts the changes of a table's parts that are under way.
+	mutationsQuery = `SELECT count() FROM system.mutations WHERE database = 'corrosion' AND table = ? AND NOT is_done AND NOT is_killed`
+	// mutationsLimit is how long they are waited for, mutationsPause how long between two looks.
+	mutationsLimit = 5 * time.Minute
+	mutationsPause = 200 * time.Millisecond
+)
 
 // ttl takes a table's limit apart: what it counts from, and how long it is.
 var ttl = regexp.MustCompile(`\bTTL (.+?) \+ toInterval(Day|Hour)\((\d+)\)(?: DELETE)?(?: SETTINGS |$)`)
@@ -164,7 +176,11 @@ func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error
 	}
 	for _, t := range tables {
 		if keep := want.Of(t); keep != t.Keep {
-			if err := conn.Exec(ctx, fmt.Sprintf(alterTTL, t.Name, t.Counts, int(keep/day))); err != nil {
+			err := conn.Exec(ctx, fmt.Sprintf(alterTTL, t.Name, t.Counts, int(keep/day)))
+			if interrupted(err) {
+				err = awaitMutations(ctx, conn, t.Name)
+			}
+			if err != nil {
 				return fmt.Errorf("apply retention to %s: %w", t.Name, err)
 			}
 		}
@@ -178,4 +194,26 @@ func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error
 		}
 	}
 	return nil
+}
+
+func interrupted(err error) bool {
+	var exception *clickhouse.Exception
+	return errors.As(err, &exception) && exception.Code == unfinished
+}
+
+// awaitMutations waits until ClickHouse has changed all parts of a table.
+func awaitMutations(ctx context.Context, conn driver.Conn, table string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, mutationsLimit, errors.New("parts are still being changed: ClickHouse goes on by itself, see system.mutations"))
+	defer cancel()
+	for {
+		var left uint64
+		if err := conn.QueryRow(ctx, mutationsQuery, table).Scan(&left); err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(mutationsPause):
+		}
+	}
 }

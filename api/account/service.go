@@ -139,6 +139,8 @@ var (
 	ErrTooMany      = errors.New("there are too many of these")
 	ErrNoNATSUser   = errors.New("no such NATS user of the license")
 	ErrChanged      = errors.New("it was changed since it was read")
+	ErrOtherName    = errors.New("is not the license's name")
+	ErrNoErasure    = errors.New("no such erasure of this account")
 )
 
 // ThrottledError says when the next try may be made.

@@ -71,14 +71,20 @@ type benchFill struct {
 }
 
 func (f benchFill) exec(ctx context.Context, query string, args ...any) error {
-	settings := clickhouse.Settings{"max_insert_threads": 2, "max_execution_time": 0, "max_block_size": 65536, "max_insert_block_size": 262144}
+	settings := clickhouse.Settings{"max_insert_threads": 2, "max_execution_time": 0, "max_block_size": 65536, "max_insert_block_size": 262144, "max_partitions_per_insert_block": 0}
 	return f.conn.Exec(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), query, args...)
 }
 
-// copyHours stores a day's hours again, some days earlier, with boots and starts of their own.
+// copyHours stores a day's hours again, up to so many days earlier, with boots and starts of their own.
 const copyHours = `INSERT INTO corrosion.samples_hourly
-SELECT * REPLACE (hour - toIntervalDay({days:UInt16}) AS hour, arrayMap(boot -> boot - {days:UInt16}, boots) AS boots, arrayMap(start -> toUInt32(start - 8640 * {days:UInt16}), starts) AS starts)
-FROM corrosion.samples_hourly WHERE license_id = {license:UUID} AND hour >= toDateTime({from_s:Int64}, 'UTC') AND hour < toDateTime({from_s:Int64} + 86400, 'UTC')`
+SELECT * EXCEPT (days, earlier, other_boots, other_starts) REPLACE (earlier AS hour, other_boots AS boots, other_starts AS starts)
+FROM
+(
+    SELECT *, arrayJoin(range(1, {days:UInt16})) AS days, hour - toIntervalDay(days) AS earlier,
+        arrayMap(boot -> boot - days, boots) AS other_boots, arrayMap(start -> toUInt32(start - 8640 * days), starts) AS other_starts
+    FROM corrosion.samples_hourly
+    WHERE license_id = {license:UUID} AND hour >= toDateTime({from_s:Int64}, 'UTC') AND hour < toDateTime({from_s:Int64} + 86400, 'UTC')
+)`
 
 // hours fills the hours before raw, one day and then its copies, and the license's own from them.
 func (f benchFill) hours(t testing.TB, n network) {
@@ -88,10 +94,8 @@ func (f benchFill) hours(t testing.TB, n network) {
 	if err := f.exec(t.Context(), strings.Replace(fillHours, "FIELDS", hourFields(), 1), args...); err != nil {
 		t.Fatal(err)
 	}
-	for days := 1; days < f.hourDays-f.rawDays; days++ {
-		if err := f.exec(t.Context(), copyHours, append(args, clickhouse.Named("days", days))...); err != nil {
-			t.Fatal(err)
-		}
+	if err := f.exec(t.Context(), copyHours, append(args, clickhouse.Named("days", f.hourDays-f.rawDays))...); err != nil {
+		t.Fatal(err)
 	}
 	f.licenseHours(t, n)
 }

@@ -94,7 +94,7 @@ func coverageStatement(s Scope, p spans) statement {
 	if !p.daysTo.IsZero() {
 		args = append(args, clickhouse.Named("days_from", p.daysFrom.Unix()), clickhouse.Named("days_to", p.daysTo.Unix()))
 	}
-	return newStatement("coverage", composition{Days: !p.daysTo.IsZero()}, args)
+	return newStatement("coverage", composition{Days: !p.daysTo.IsZero(), Hours: p.hourFrom.Before(p.cut)}, args)
 }
 
 // body is the whole minutes of the raw part; empty where it holds none.

@@ -18,7 +18,7 @@ const (
 
 // summaryStatements are the queries of one summary.
 type summaryStatements struct {
-	now, servers, players statement
+	servers, players statement
 	// exact and sketched answer the same percentiles; exact is there for raw ranges only.
 	exact, sketched statement
 	// figures takes the place of sketched, and of most of servers, for a whole license.
@@ -45,7 +45,6 @@ func newSummaryStatements(s Scope, p summaryPlan, cover coverage, now time.Time)
 		measured.Columns = append(measured.Columns, newColumn(int(f), f.String()))
 	}
 	statements := summaryStatements{
-		now:      newStatement("summary_now", c, append(append(s.arguments(), rawRange(now.Add(-currentWindow), now.Add(time.Millisecond))...), s.Book.known()...)),
 		servers:  newStatement("summary_servers", measured, append(edges, s.Book.arguments()...)),
 		players:  playersStatement(s, p, c),
 		sketched: newStatement("summary_sketches", c, edges),
@@ -68,6 +67,12 @@ func newSummaryStatements(s Scope, p summaryPlan, cover coverage, now time.Time)
 func (p summaryPlan) wholeArguments(s Scope) []any {
 	args := append(s.arguments(), rawRange(p.cut, p.To)...)
 	return append(args, hourRange(p.From, p.cut)...)
+}
+
+// nowStatement asks for what the range does not change.
+func nowStatement(s Scope, now time.Time) statement {
+	args := append(s.arguments(), rawRange(now.Add(-currentWindow), now.Add(time.Millisecond))...)
+	return newStatement("summary_now", composition{Chosen: s.chosen()}, append(args, s.Book.known()...))
 }
 
 // licenseFiguresStatement takes whole hours from the license's hours, also where its minutes are kept.

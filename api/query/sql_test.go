@@ -71,13 +71,13 @@ func goldenFiles(t *testing.T) map[string][]statement {
 	add("buckets", true, edge)
 	for file, length := range map[string]time.Duration{"summary_raw": day, "summary_mixed": 30 * day} {
 		s := newSummaryStatements(chosen, planSummary(last(length), goldenNow, schema.DefaultRetention()), coverage{}, goldenNow)
-		files[file] = withText(s.now, s.servers, s.players, s.sketched, s.exact, s.old, s.sure, s.unsure)
+		files[file] = withText(nowStatement(chosen, goldenNow), s.servers, s.players, s.sketched, s.exact, s.old, s.sure, s.unsure)
 	}
 	chosen.Selected, chosen.Book = true, &Book{Registered: []string{"by-hand"}, Archived: []string{"old"}, Expected: map[string]time.Duration{"eu-2": 5 * time.Minute}}
 	booked := newSummaryStatements(chosen, planSummary(last(day), goldenNow, schema.DefaultRetention()), coverage{}, goldenNow)
 	whole := Scope{License: goldenLicense, Book: chosen.Book}
 	wide := newSummaryStatements(whole, planSummary(last(day), goldenNow, schema.DefaultRetention()), coverage{whole: true}, goldenNow)
-	files["summary_book"] = []statement{booked.now, booked.servers, wide.servers}
+	files["summary_book"] = []statement{nowStatement(chosen, goldenNow), booked.servers, wide.servers}
 	chosen.Selected, chosen.Book = false, nil
 	logged, peak := planIngest(last(7 * day)).statements(goldenLicense)
 	files["ingest"] = []statement{logged, peak}

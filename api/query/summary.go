@@ -23,25 +23,39 @@ func (e *Engine) Summary(ctx context.Context, r SummaryRequest) (*Summary, error
 	}
 	now := e.now()
 	plan := planSummary(r.Range.whole(), now, retention)
-	cover, err := e.cover(ctx, r.Scope, plan.spans(now, retention.Raw))
+	var present summaryFigures
+	var figures *summaryFigures
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return e.run.present(ctx, nowStatement(r.Scope, now), &present) })
+	group.Go(func() (err error) {
+		figures, err = e.covered(ctx, r.Scope, plan, now, retention.Raw)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	figures.current, figures.total = present.current, present.total
+	return figures.summary(plan), nil
+}
+
+// covered asks what rollups may answer, and then for the figures of the range.
+func (e *Engine) covered(ctx context.Context, s Scope, plan summaryPlan, now time.Time, kept time.Duration) (*summaryFigures, error) {
+	cover, err := e.cover(ctx, s, plan.spans(now, kept))
 	if err != nil {
 		return nil, err
 	}
-	figures, err := e.figures(ctx, r.Scope, plan, cover, now)
+	figures, err := e.figures(ctx, s, plan, cover, now)
 	if errors.Is(err, errDaysMoved) {
 		cover.known = nil
-		figures, err = e.figures(ctx, r.Scope, plan, cover, now)
+		figures, err = e.figures(ctx, s, plan, cover, now)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return figures.summary(plan), nil
+	return figures, err
 }
 
 // errDaysMoved says that servers' days were computed anew between asking for them and reading them.
 var errDaysMoved = errors.New("days were computed anew")
 
-// figures asks for everything that a summary holds.
+// figures asks for everything that the range tells.
 func (e *Engine) figures(ctx context.Context, scope Scope, plan summaryPlan, cover coverage, now time.Time) (*summaryFigures, error) {
 	statements := newSummaryStatements(scope, plan, cover, now)
 	var figures summaryFigures
@@ -56,7 +70,6 @@ func (e *Engine) figures(ctx context.Context, scope Scope, plan summaryPlan, cov
 		group.Go(func() error { return e.run.peak(ctx, statements.peak, &figures) })
 	}
 	group.Go(func() error { return e.run.restarts(ctx, statements, &figures) })
-	group.Go(func() error { return e.run.present(ctx, statements.now, &figures) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}

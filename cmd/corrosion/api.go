@@ -11,6 +11,7 @@ import (
 
 	"corrosion/api"
 	"corrosion/api/account"
+	"corrosion/api/archive"
 	"corrosion/api/auth"
 	"corrosion/api/encode"
 	"corrosion/api/events"
@@ -133,12 +134,17 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	erasures, err := r.startErasures()
+	if err != nil {
+		return "", err
+	}
 	config := api.DefaultConfig()
 	config.Listen, config.PublicURL = s.Listen, s.PublicURL
 	deps := api.Deps{
 		Queries: query.New(r.clickhouse, query.DefaultConfig(), time.Now), Live: hub,
 		Registry: written, Events: events.New(r.pool, r.clickhouse, time.Now),
-		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
+		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, Erasures: erasures, Archives: archive.New(r.pool, exporter),
+		ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
 		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
 	}
 	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {

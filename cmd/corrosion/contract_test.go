@@ -37,6 +37,7 @@ func TestContractOpenAPI(t *testing.T) {
 		"/api/analytics/exports", "/api/analytics/exports/{id}", "/api/analytics/exports/{id}/files/{n}",
 		"/api/auth/register", "/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/auth/me", "/api/auth/totp",
 		"/api/modules", "/api/modules/{slug}", "/api/modules/{slug}/purchase", "/api/modules/purchases",
+		"/api/license", "/api/license/members", "/api/license/invitations", "/api/license/keys", "/api/licenses",
 		"/api/early-access", "/api/early-access/founding", "/api/roadmap", "/api/roadmap/{id}/vote",
 		"/api/analytics/live", "/api/public/demo/live", "/api/public/demo/summary", "/api/public/demo/timeseries", "/livez", "/readyz", "/metrics"} {
 		if document.Paths[path] == nil {
@@ -118,6 +119,9 @@ func TestContractCommands(t *testing.T) {
 		"$CORROSION_NATS_URL", "$CORROSION_CLICKHOUSE_URL", "$CORROSION_POSTGRES_URL", "$CORROSION_JWT_KEY_FILE", "$CORROSION_SMTP_URL", "$CORROSION_PUBLIC_URL", "$CORROSION_REGISTRATION",
 		"$CORROSION_LAUNCH_AT", "2027-02-28T00:00:00Z")
 	f("license create", "--name", "--email")
+	f("license suspend", "--license", "--reason")
+	f("license resume", "--license")
+	f("license archive", "--license", "--output")
 	f("license nats-rotate", "--license", "--overlap")
 	f("agent-user create", "--license", "--server-id")
 	f("agent-user revoke", "--license", "--server-id")

@@ -12,6 +12,19 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+type Erasure struct {
+	ID         uuid.UUID
+	License    uuid.UUID
+	AskedBy    *uuid.UUID
+	AskedAt    time.Time
+	Passes     int32
+	NotBefore  time.Time
+	LeaseUntil *time.Time
+	Removed    []byte
+	LastError  string
+	FinishedAt *time.Time
+}
+
 type ExportJob struct {
 	ID             uuid.UUID
 	LicenseID      uuid.UUID

@@ -49,6 +49,7 @@ SELECT
             GROUP BY minute
         ) AS built USING (minute, live)
     ) AS total_minutes,
+    {{- if .Hours }}
     (
         SELECT groupArray(toInt64(toUnixTimestamp(hour)) * 1000)
         FROM
@@ -66,6 +67,9 @@ SELECT
             GROUP BY hour
         ) AS built USING (hour, live)
     ) AS total_hours,
+    {{- else }}
+    CAST([], 'Array(Int64)') AS total_hours,
+    {{- end }}
     arrayMap(one -> one.1, true_days) AS days,
     arrayMap(one -> one.2, true_days) AS builds,
     arrayMap(one -> one.3, true_days) AS day_samples

@@ -1,5 +1,5 @@
 import type { Page, Route } from '@playwright/test'
-import type { Summary, Timeseries } from '../src/api/types'
+import type { GameServer, Mark, MetricName, Summary, Timeseries } from '../src/api/types'
 import type { LiveTotals } from '../src/live/types'
 
 /** The moment at which the mocked network stands still: a Monday evening in Berlin. */
@@ -47,8 +47,16 @@ const levels: Record<string, (day: number, r: number) => number> = {
 function valueAt(metric: string, agg: string, t: number): number {
   const day = -Math.cos(((t / hour - 5) / 24) * 2 * Math.PI)
   const level = levels[`${metric} ${agg}`] ?? levels[metric]
-  return level ? level(day, noise(t / 60_000 + metric.length)) : 0
+  return level ? level(day, noise(t / 60_000 + metric.length)) : 40 + 10 * day
 }
+
+// Grouped by server a few stand for all.
+const seriesOf = (query: URLSearchParams): (string | null)[] =>
+  query.get('group_by') === 'server'
+    ? query.getAll('server_id').length > 0
+      ? query.getAll('server_id')
+      : ['demo-01', 'demo-02', 'demo-03']
+    : [null]
 
 /** A day's worth of curves over the asked range; `has` says which buckets have data. */
 export function timeseries(query: URLSearchParams, has: (t: number) => boolean = () => true): Timeseries {
@@ -63,13 +71,15 @@ export function timeseries(query: URLSearchParams, has: (t: number) => boolean =
     source: 'raw',
     timestamps,
     partial: timestamps.map((t) => t < from || t + step > to),
-    series: query.getAll('metric').map((metric) => ({
-      metric,
-      agg,
-      unit: '',
-      server_id: null,
-      values: timestamps.map((t) => (has(t) ? valueAt(metric, agg, t) : null)),
-    })),
+    series: query.getAll('metric').flatMap((metric) =>
+      seriesOf(query).map((server_id) => ({
+        metric,
+        agg,
+        unit: fieldUnits[metric] ?? '',
+        server_id,
+        values: timestamps.map((t) => (has(t) ? valueAt(metric, agg, t) : null)),
+      })),
+    ),
   }
 }
 
@@ -135,8 +145,103 @@ export async function mockAPI(page: Page, answer: Answer = () => null): Promise<
     const own = await answer(url.pathname, url.searchParams, route)
     if (own === true) return
     if (url.pathname.endsWith('/live')) return void (await problem(route, 503, 'No live streams here'))
-    const usual = url.pathname.endsWith('/summary') ? summary(url.searchParams) : timeseries(url.searchParams)
-    await route.fulfill({ json: own ?? usual })
+    await route.fulfill({ json: own ?? usual(url) })
   })
   return asked
+}
+
+function usual(url: URL): unknown {
+  const { pathname, searchParams } = url
+  if (pathname.endsWith('/summary')) return summary(searchParams)
+  if (pathname.endsWith('/servers')) return { servers: servers(), total: servers().length, next: null }
+  if (pathname.includes('/servers/'))
+    return servers().find((s) => pathname.endsWith(`/${s.server_id}`)) ?? servers()[0]
+  if (pathname.endsWith('/events')) return { events: marks(), from: '', to: '', next: null }
+  if (pathname.endsWith('/metrics')) return { metrics: metricNames, more: false }
+  if (pathname.endsWith('/exports')) return { exports: [] }
+  return timeseries(searchParams)
+}
+
+const fieldUnits: Record<string, string> = {
+  players: 'persons',
+  max_players: 'persons',
+  queued: 'persons',
+  fps: 'frames/s',
+  frame_ms: 'ms',
+  entities: 'entities',
+  memory_mb: 'MiB',
+  cpu_percent: '%',
+  net_in: 'bytes/s',
+  net_out: 'bytes/s',
+  uptime_s: 's',
+}
+export const metricNames: MetricName[] = [
+  ...Object.entries(fieldUnits).map(([metric, unit]) => ({ metric, unit, custom: false, servers: 50 })),
+  ...['loot.spawned', 'seed', 'vip.online'].map((name) => ({
+    metric: `metrics.${name}`,
+    unit: '',
+    custom: true,
+    servers: 12,
+  })),
+]
+
+/** So many servers; one is silent for an hour, one is slow. */
+export function servers(count = 50): GameServer[] {
+  return Array.from({ length: count }, (_, i) => {
+    const silent = i === 7
+    const load = 0.5 + noise(i * 7)
+    return {
+      archived_at: null,
+      expected_interval_s: 10,
+      first_seen: new Date(now - 720 * hour).toISOString(),
+      groups: [],
+      last_seen: new Date(now - (silent ? hour : 4_000)).toISOString(),
+      latest: {
+        players: Math.round(200 * load),
+        max_players: 200,
+        fps: i === 3 ? 11.4 : 58 + noise(i),
+        frame_ms: i === 3 ? 88 : 17 + noise(i),
+        entities: Math.round(90_000 + 80_000 * load),
+        memory_mb: 7_000 + 3_000 * load,
+        cpu_percent: 40 + 40 * load,
+        uptime_s: 86_400 * (1 + load),
+      },
+      map: ['Procedural Map', 'Barren', 'Hapis Island'][i % 3] as string,
+      name: '',
+      notes: '',
+      registered: false,
+      server_id: `demo-${String(i + 1).padStart(2, '0')}`,
+      sparkline: {
+        from: '',
+        metric: 'players',
+        step: '1h',
+        values: Array.from({ length: 24 }, (__, h) =>
+          silent && h > 22 ? null : Math.round(100 + 90 * Math.sin((h + i) / 4)),
+        ),
+      },
+      state: silent ? ('silent' as const) : ('online' as const),
+      tags: { region: i % 2 ? 'eu' : 'us' },
+      version: '2592.1',
+    }
+  })
+}
+
+export function marks(): Mark[] {
+  const mark = (hours: number, kind: Mark['kind'], title: string, server_id: string | null): Mark => ({
+    id: `00000000-0000-4000-8000-${String(Math.round(hours * 10)).padStart(12, '0')}`,
+    ts: new Date(now - hours * hour).toISOString(),
+    received_at: new Date(now - hours * hour).toISOString(),
+    kind,
+    title,
+    server_id,
+    text: '',
+    data: null,
+    source: 'samples',
+  })
+  return [
+    mark(1.5, 'restart', 'Restart', 'demo-04'),
+    mark(6, 'deploy', 'Loot 1.4', null),
+    mark(14, 'wipe', 'Forced wipe', null),
+    mark(14.1, 'restart', 'Restart', 'demo-01'),
+  ]
 }

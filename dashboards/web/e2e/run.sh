@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts the built platform with its demo network on a directory of its own and runs the browser tests against it.
+# Starts the built platform with its demo network on a directory of its own and runs an npm script against it: the
+# browser tests (e2e), or another one that is named.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 data=$(mktemp -d)
@@ -31,4 +32,4 @@ for _ in $(seq 180); do
   sleep 1
 done
 cd "$root/dashboards/web"
-CORROSION_E2E_URL=$url npm run --silent e2e
+CORROSION_E2E_URL=$url npm run --silent "${1:-e2e}"

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LiveConnection, silenceLimit } from '@/live/connection'
-import { aliveLimit, Switchboard, type Port } from '@/live/share'
+import { aliveLimit, Switchboard, type Port, type WorkerMessage } from '@/live/share'
 import { EventReader } from '@/live/sse'
-import { noLive, type LiveState } from '@/live/types'
+import { noLive, type LiveChanges, type LiveServer, type LiveState } from '@/live/types'
 
 describe('EventReader', () => {
   const text =
@@ -87,6 +87,28 @@ describe('LiveConnection', () => {
     expect(far.asked[0]?.headers['Authorization']).toBe('Bearer secret')
   })
 
+  it('tells which servers changed, and knows the newest of each', async () => {
+    const far = server()
+    const told: (LiveChanges | undefined)[] = []
+    const connection = new LiveConnection({ url: '/live', token: null }, (_, c) => told.push(c), far.fetcher)
+    connection.open()
+    await vi.advanceTimersByTimeAsync(0)
+    const of = (server_id: string, players: number): LiveServer => ({
+      server_id,
+      state: 'online',
+      last_seen: null,
+      sample: { players },
+    })
+    await far.say(event('snapshot', { totals: totals(1), servers: [of('a', 1), of('b', 2)] }, 'n-0-1'))
+    await far.say(event('servers', { servers: [of('a', 3)], gone: ['b'] }, 'n-0-2'))
+    expect(told).toEqual([
+      { reset: true, servers: [of('a', 1), of('b', 2)], gone: [] },
+      { reset: false, servers: [of('a', 3)], gone: ['b'] },
+    ])
+    expect([...connection.servers.values()]).toEqual([of('a', 3)])
+    connection.close()
+  })
+
   it('says since when it is stale, and goes on where it broke off', async () => {
     const { far, states } = await connect()
     await far.say(event('totals', totals(1), 'n-0-7'))
@@ -150,6 +172,7 @@ describe('Switchboard', () => {
       tells.push(tell)
       return {
         state: noLive,
+        servers: new Map(),
         open: () => log.push(`open ${source.url}`),
         close: () => log.push(`close ${source.url}`),
       }
@@ -159,11 +182,11 @@ describe('Switchboard', () => {
   }
   const page = () =>
     ({
-      got: [] as LiveState[],
-      postMessage(s: LiveState) {
-        this.got.push(s)
+      got: [] as WorkerMessage[],
+      postMessage(message: WorkerMessage) {
+        this.got.push(message)
       },
-    }) satisfies Port & { got: LiveState[] }
+    }) satisfies Port & { got: WorkerMessage[] }
   const open = (url: string, token: string | null = null) => ({
     kind: 'open' as const,
     source: { url, token },

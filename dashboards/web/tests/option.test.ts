@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { linesOf, performanceCharts, playersChart, queriesFor, type ChartLine } from '@/lib/charts'
 import { axisUnit, timeChartOption, type Picture } from '@/lib/option'
+import { tones, type Tone } from '@/lib/tones'
 import { answer, gap, lineOf, p, part } from './build'
 
 const palette = {
+  ...(Object.fromEntries(tones.map((t) => [t, '#999'])) as Record<Tone, string>),
   main: '#111',
   second: '#222',
   text: '#333',

@@ -1,5 +1,15 @@
 import { bodyOf, type Http } from './http'
-import type { Agg, Fill, GameServer, MarkKind, MarkList, ServerList, Summary, Timeseries } from './types'
+import type {
+  Agg,
+  Fill,
+  GameServer,
+  MarkKind,
+  MarkList,
+  MetricNames,
+  ServerList,
+  Summary,
+  Timeseries,
+} from './types'
 
 /** The query parameters of a range, already worded for the API: `range`, or `from` and `to`. */
 export type RangeParams = Record<string, string>
@@ -43,6 +53,7 @@ export interface Reader {
   servers(query: ServersQuery, signal: AbortSignal): Promise<ServerList>
   server(id: string, signal: AbortSignal): Promise<GameServer>
   marks(query: MarksQuery, signal: AbortSignal): Promise<MarkList>
+  metrics(range: RangeParams, signal: AbortSignal, selection?: Selection): Promise<MetricNames>
 }
 
 // The demo's routes answer like those of a license; the client's types only need one of the two.
@@ -50,7 +61,8 @@ type Base = '/api/analytics' | '/api/public/demo'
 const at = <P extends string>(base: Base, path: P) => `${base}/${path}` as `/api/analytics/${P}`
 
 export function createReader(http: Http, base: Base): Reader {
-  const get = <P extends 'summary' | 'timeseries' | 'servers' | 'events'>(path: P) => at(base, path)
+  const get = <P extends 'summary' | 'timeseries' | 'servers' | 'events' | 'metrics'>(path: P) =>
+    at(base, path)
   return {
     summary: (range, signal, selection) =>
       bodyOf<Summary>(
@@ -67,6 +79,11 @@ export function createReader(http: Http, base: Base): Reader {
     server: (server_id, signal) =>
       bodyOf<GameServer>(
         http.GET(at(base, 'servers/{server_id}'), { params: { path: { server_id } }, signal }),
+      ),
+    metrics: (range, signal, selection) =>
+      bodyOf<MetricNames>(
+        http.GET(get('metrics'), { params: { query: { ...range, ...selection } }, signal }),
+        (body) => Array.isArray(body.metrics),
       ),
     marks: ({ range, ...rest }, signal) =>
       bodyOf<MarkList>(http.GET(get('events'), { params: { query: { ...range, ...rest } }, signal })),

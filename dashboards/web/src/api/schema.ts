@@ -846,7 +846,11 @@ export interface paths {
         get: operations["getLicense"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erase the license and all that belongs to it
+         * @description For owners, with the license's name and their password. It cannot be taken back: take an archive first. The license is shut at once; its rows in PostgreSQL and ClickHouse and its messages in NATS are removed, and some two minutes later a last look makes sure that nothing came after. Accounts of its people stay.
+         */
+        delete: operations["eraseLicense"];
         options?: never;
         head?: never;
         /**
@@ -854,6 +858,26 @@ export interface paths {
          * @description For admins and owners.
          */
         patch: operations["renameLicense"];
+        trace?: never;
+    };
+    "/api/license/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take everything of the license away
+         * @description For owners. A ZIP file of newline-delimited JSON: every row of PostgreSQL but for digests of secrets, every sample, the hours, marks and counts of ClickHouse, and last a manifest.json with the rows, bytes and SHA-256 of each file. A fault in mid-stream breaks the connection, and a file without its end cannot be opened.
+         */
+        get: operations["archiveLicense"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/license/invitations": {
@@ -1125,6 +1149,26 @@ export interface paths {
          * @description Its maker becomes the owner. The NATS password is shown once. POST /api/auth/token gives a token for the new license.
          */
         post: operations["createLicense"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/licenses/erasures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an erasure is, and its receipt
+         * @description For the account that asked for it.
+         */
+        get: operations["getErasure"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1544,6 +1588,36 @@ export interface components {
             secret: string;
             /** @description otpauth URI, for a QR code */
             uri: string;
+        };
+        EraseBody: {
+            /** @description Of the second factor, or a recovery code; where the account has one */
+            code?: string;
+            /** @description The license's name, so that it is not another one by mistake */
+            name: string;
+            /** @description Of the account that asks */
+            password: string;
+        };
+        ErasureBody: {
+            /** Format: date-time */
+            asked_at: string;
+            erasure_id: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            license_id: string;
+            /**
+             * Format: int64
+             * @description How often every store has been looked through
+             */
+            passes: number;
+            /** @description Rows and messages by where they stood, as in clickhouse.samples */
+            removed: {
+                [key: string]: number;
+            };
+            /**
+             * @description erased = a last look has found nothing left in any store
+             * @enum {string}
+             */
+            status: "pending" | "erasing" | "erased";
         };
         EventInputBody: {
             /** @description An object of at most 16 KiB and 16 levels. */
@@ -6582,6 +6656,85 @@ export interface operations {
             };
         };
     };
+    eraseLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     renameLicense: {
         parameters: {
             query?: never;
@@ -6607,6 +6760,87 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LicenseBody"];
                 };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveLicense: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {
@@ -8065,6 +8299,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MadeLicenseBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getErasure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The erasure */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureBody"];
                 };
             };
             /** @description Unauthorized */

@@ -21,11 +21,16 @@ export type Series = Timeseries['series'][number]
 
 export type ServerList = Schemas['List']
 export type GameServer = Schemas['Server']
+export type MetricNames = Schemas['MetricNames']
+export type MetricName = Schemas['MetricName']
 export type Mark = Schemas['Mark']
 export type MarkList = Schemas['MarkList']
 export type MarkKind = Mark['kind']
 
-export type LiveTotals = Schemas['Totals']
+/** A network's figures now, over its servers that are online; what none of them measured is null. */
+export type LiveTotals = Pick<Schemas['Totals'], 'at' | 'servers' | 'complete' | 'stale_since'> & {
+  players: Pick<Schemas['Persons'], 'current' | 'capacity'>
+}
 export type LiveServer = Schemas['LiveServer']
 export type LiveServers = Schemas['LiveServers']
 export type LiveSnapshot = Schemas['LiveSnapshot']

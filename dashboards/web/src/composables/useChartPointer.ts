@@ -1,5 +1,6 @@
 import { computed, ref, type Ref } from 'vue'
 import { stepIndex, timeAt, xOf, type Scale } from '@/lib/hover'
+import { plot } from '@/lib/option'
 import { nearest } from '@/lib/points'
 import { useCrosshair } from './useCrosshair'
 
@@ -15,11 +16,18 @@ interface Chart {
 // A drag shorter than this, px, was a click.
 const minDrag = 8
 
-/** Mouse, finger and keyboard on a chart: they move the view's cross-hair and choose a stretch to zoom into. */
+/**
+ * Mouse, finger and keyboard on a chart: they move the view's cross-hair, choose a stretch to zoom into, and, with Shift
+ * or the middle button, move the range itself.
+ */
 export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
   const crosshair = useCrosshair()
   // The moment where a selection began; null when none is under way.
   const anchor = ref<number | null>(null)
+
+  // Where a drag of the range began, px; null when none is under way. By so many ms the range is moved.
+  let grabbed: number | null = null
+  const pan = ref(0)
 
   const index = computed(() => (crosshair.value ? nearest(times.value, crosshair.value.t) : -1))
   const moment = computed(() => times.value[index.value] ?? null)
@@ -45,7 +53,23 @@ export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
     if (chosen && chosen.width >= least && from !== null && to !== undefined) zoom(from, to)
   }
 
+  function drag(event: PointerEvent): void {
+    if (grabbed === null) return void pointTo(event)
+    const { from, to, width } = scale.value
+    pan.value = ((grabbed - event.clientX) / Math.max(1, width - plot.left - plot.right)) * (to - from)
+  }
+
+  function release(): void {
+    if (grabbed === null) return finish(minDrag)
+    grabbed = null
+    const moved = pan.value
+    pan.value = 0
+    if (moved !== 0) zoom(scale.value.from + moved, scale.value.to + moved)
+  }
+
   function leave(): void {
+    grabbed = null
+    pan.value = 0
     anchor.value = null
     if (mine.value) crosshair.value = null
   }
@@ -67,19 +91,22 @@ export function useChartPointer({ id, frame, times, scale, zoom }: Chart) {
   }
 
   const listeners = {
-    pointermove: pointTo,
+    pointermove: drag,
     pointerdown: (event: PointerEvent) => {
       const t = pointTo(event)
       // A finger scrolls and reads; only mouse and pen select.
-      if (event.pointerType === 'touch' || event.button !== 0) return
-      anchor.value = t
+      if (event.pointerType === 'touch' || event.button > 1) return
+      if (event.button === 1 || event.shiftKey) {
+        grabbed = event.clientX
+        event.preventDefault()
+      } else anchor.value = t
       frame.value?.setPointerCapture(event.pointerId)
     },
-    pointerup: () => finish(minDrag),
+    pointerup: release,
     pointercancel: leave,
     pointerleave: leave,
     blur: leave,
     keydown: onKey,
   }
-  return { index, moment, mine, x, selection, listeners }
+  return { index, moment, mine, x, selection, pan, listeners }
 }

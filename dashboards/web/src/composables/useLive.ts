@@ -1,10 +1,13 @@
 import { computed, onBeforeUnmount, onMounted, shallowRef, watch } from 'vue'
 import { openLive } from '@/live/open'
-import { noLive, type LiveSource, type LiveState } from '@/live/types'
+import { noLive, type LiveChanges, type LiveSource, type LiveState } from '@/live/types'
 import { useSession } from '@/session'
 
-/** The network's totals as they come, while the page is visible; nothing where the stream is refused. */
-export function useLive() {
+/**
+ * The network's totals as they come, while the page is visible; nothing where the stream is refused. onServers hears of
+ * single servers that changed.
+ */
+export function useLive(onServers?: (changes: LiveChanges) => void) {
   const { state, session } = useSession()
   const live = shallowRef<LiveState>(noLive)
   let close: (() => void) | undefined
@@ -15,7 +18,10 @@ export function useLive() {
     // What was live before a pause is not any more.
     live.value = noLive
     if (!mounted || document.hidden || !source.value) return
-    close = openLive(source.value, (state) => (live.value = state))
+    close = openLive(source.value, (now, changes) => {
+      if (now !== live.value) live.value = now
+      if (changes) onServers?.(changes)
+    })
   }
   // A renewed token opens the stream anew, for all tabs together.
   const source = computed((): LiveSource | null => {

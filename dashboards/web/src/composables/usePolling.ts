@@ -1,5 +1,5 @@
 import { onBeforeUnmount, onMounted, shallowReactive, watch } from 'vue'
-import { Poller } from '@/lib/poller'
+import { defaultSettings, Poller } from '@/lib/poller'
 
 /** What a view knows of its data. */
 export interface PollState<T> {
@@ -23,16 +23,21 @@ export interface Question<T> {
 }
 
 /** Keeps the answer to a question fresh while the page is visible; ends with the component. */
-export function usePolling<T>(question: () => Question<T>): { state: PollState<T>; retry: () => void } {
+export function usePolling<T>(
+  question: () => Question<T>,
+  /** From one good answer to the next question, ms. */
+  interval = defaultSettings.interval,
+): { state: PollState<T>; retry: () => void } {
   const state = shallowReactive<PollState<T>>(initialState())
-  const poller = new Poller<T>((signal) => question().load(signal), {
-    onData: (data) => Object.assign(state, initialState(), { data, loadedAt: Date.now() }),
-    onError: (error, wait) => {
+  const events = {
+    onData: (data: T) => Object.assign(state, initialState(), { data, loadedAt: Date.now() }),
+    onError: (error: unknown, wait: number | null) => {
       // An old question's data under a new question's name would be a lie.
       if (state.pending) state.data = null
       Object.assign(state, { error, pending: false, retryAt: wait === null ? null : Date.now() + wait })
     },
-  })
+  }
+  const poller = new Poller<T>((signal) => question().load(signal), events, { ...defaultSettings, interval })
 
   watch([() => question().key, () => question().subject], ([, subject], [, before]) => {
     if (subject !== before) Object.assign(state, initialState())

@@ -1,5 +1,6 @@
 import { computed, ref, shallowRef } from 'vue'
 import type { Palette } from '@/lib/option'
+import { tones, type Tone } from '@/lib/tones'
 
 export const themes = ['system', 'light', 'dark'] as const
 export type Theme = (typeof themes)[number]
@@ -30,8 +31,7 @@ function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   return {
-    main: colour('--data-main'),
-    second: colour('--data-second'),
+    ...(Object.fromEntries(tones.map((t) => [t, colour(`--data-${t}`)])) as Record<Tone, string>),
     text: colour('--ink-soft'),
     rule: colour('--rule'),
     gap: colour('--gap'),

@@ -1,9 +1,7 @@
 import type { Agg, Timeseries } from '@/api/types'
 import type { Kind } from './format'
-import { toLines, type Line } from './points'
-
-/** Which of the theme's colours a line takes. */
-export type Tone = 'main' | 'second'
+import { shiftLine, toLines, type Line } from './points'
+import type { Tone } from './tones'
 
 /** A line that a chart wants. */
 export interface LineSpec {
@@ -124,4 +122,15 @@ export function linesOf(chart: ChartSpec, answers: readonly Timeseries[]): Chart
     const found = lines.find((l) => l.metric === spec.metric && l.agg === spec.agg)
     return { ...spec, points: found?.points ?? [] }
   })
+}
+
+/** A chart's lines of an earlier time, moved by ms onto the present ones; only the first, or nobody could tell them apart. */
+export function linesBefore(
+  chart: ChartSpec,
+  answers: readonly Timeseries[],
+  ms: number,
+  label: string,
+): ChartLine[] {
+  const [first] = linesOf(chart, answers)
+  return first ? [{ ...shiftLine(first, ms), label, tone: 'before' }] : []
 }

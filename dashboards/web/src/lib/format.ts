@@ -1,7 +1,7 @@
 /** Numbers and times as people read them. Pure: locale and zone are the browser's unless given. */
 
 /** How a quantity is written. */
-export type Kind = 'count' | 'fps' | 'ms' | 'percent' | 'mib' | 'bytes_per_s'
+export type Kind = 'count' | 'fps' | 'ms' | 'percent' | 'mib' | 'bytes_per_s' | 'seconds' | 'plain'
 
 /** Stands where nothing was measured. */
 export const nothing = '–'
@@ -46,7 +46,34 @@ function parts(kind: Kind, v: number, locale?: string): [string, string] {
       return v >= 1024 ? [fixed(v / 1024, digitsFor(v / 1024), locale), 'GiB'] : [fixed(v, 0, locale), 'MiB']
     case 'bytes_per_s':
       return scaled(v, locale)
+    case 'seconds':
+      return spanParts(v, locale)
+    case 'plain':
+      return [v.toLocaleString(locale, { maximumSignificantDigits: 6 }), '']
   }
+}
+
+function spanParts(s: number, locale?: string): [string, string] {
+  if (s >= 172_800) return [fixed(s / 86_400, 1, locale), 'd']
+  if (s >= 7_200) return [fixed(s / 3_600, 1, locale), 'h']
+  if (s >= 120) return [fixed(s / 60, 0, locale), 'min']
+  return [fixed(s, 0, locale), 's']
+}
+
+/** How values of a unit of the API are written. */
+export function kindOf(unit: string): Kind {
+  const kinds: Record<string, Kind> = {
+    persons: 'count',
+    entities: 'count',
+    samples: 'count',
+    'frames/s': 'fps',
+    ms: 'ms',
+    '%': 'percent',
+    MiB: 'mib',
+    'bytes/s': 'bytes_per_s',
+    s: 'seconds',
+  }
+  return kinds[unit] ?? 'plain'
 }
 
 const byteUnits = ['B/s', 'kB/s', 'MB/s', 'GB/s', 'TB/s']
@@ -71,6 +98,8 @@ export function formatAxis(kind: Kind, v: number, place: Place = {}): string {
       return scaledAxis(v, short)
     case 'percent':
       return `${short(v)} %`
+    case 'seconds':
+      return v === 0 ? '0' : spanParts(v, place.locale).join(' ')
     default:
       return short(v)
   }
@@ -126,4 +155,22 @@ export function formatAge(ms: number): string {
 /** part of whole in percent; null when either is missing or the whole is nothing. */
 export function share(part: number | null, whole: number | null): number | null {
   return part === null || whole === null || whole <= 0 ? null : (part / whole) * 100
+}
+
+/** By how many percent a value differs from an earlier one; null when either is missing or the earlier one is zero. */
+export function changeOf(now: number | null, then: number | null): number | null {
+  return now === null || then === null || then === 0 ? null : ((now - then) / then) * 100
+}
+
+/** A difference in percent with its sign: "+4.2 %", "−0.5 %". */
+export function formatChange(percent: number, place: Place = {}): string {
+  const text = fixed(Math.abs(percent), 1, place.locale)
+  const sign = Number(text.replace(',', '.')) === 0 ? '±' : percent > 0 ? '+' : '−'
+  return `${sign}${text}\u00a0%`
+}
+
+/** Bytes of a file: "1.2 MB". */
+export function formatBytes(bytes: number, place: Place = {}): string {
+  const [number, unit] = scaled(bytes, place.locale)
+  return `${number}\u00a0${unit.replace('/s', '')}`
 }

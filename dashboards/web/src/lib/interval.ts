@@ -84,3 +84,28 @@ export function stepName(step: string): string {
   if (ms % minute === 0) return `${ms / minute}-minute`
   return `${ms / 1000}-second`
 }
+
+/** The same length of time, so many ms earlier, as parameters of the API. */
+export function paramsBefore(range: TimeRange, ms: number, now: number): Record<string, string> {
+  const to = range.kind === 'window' ? range.to : now
+  return { from: String(to - spanOf(range) - ms), to: String(to - ms) }
+}
+
+/** With what a range is compared. */
+export const comparisons = { none: 0, day: 24 * hour, week: 168 * hour } as const
+export type Comparison = keyof typeof comparisons
+
+export function parseComparison(value: unknown): Comparison {
+  return value === 'day' || value === 'week' ? value : 'none'
+}
+
+/** The text of a field for local time, "2026-11-23T19:02", of a moment in the browser's zone. */
+export function toLocalField(t: number): string {
+  const local = new Date(t - new Date(t).getTimezoneOffset() * minute)
+  return local.toISOString().slice(0, 16)
+}
+
+/** The moment that such a text means; NaN when it is none. */
+export function fromLocalField(text: string): number {
+  return new Date(text).getTime()
+}

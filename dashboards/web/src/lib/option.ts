@@ -1,17 +1,16 @@
 import type { ComposeOption } from 'echarts/core'
 import type { LineSeriesOption } from 'echarts/charts'
 import type { GridComponentOption, MarkAreaComponentOption } from 'echarts/components'
-import type { ChartLine, Tone } from './charts'
+import type { ChartLine } from './charts'
 import { formatAxis, formatTick, type Kind, type Place } from './format'
 import { gaps, segments, type Cell } from './points'
 import { timeTicks } from './ticks'
+import type { Tone } from './tones'
 
 export type TimeChartOption = ComposeOption<LineSeriesOption | GridComponentOption | MarkAreaComponentOption>
 
 /** The colours of a theme, as the stylesheet names them. */
-export interface Palette {
-  main: string
-  second: string
+export interface Palette extends Record<Tone, string> {
   text: string
   rule: string
   gap: string
@@ -60,11 +59,20 @@ export function timeChartOption(picture: Picture): TimeChartOption {
   } satisfies TimeChartOption
 }
 
-function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption['xAxis'] {
+/** What of the time axis changes when the range is moved. */
+export function timeAxisRange(from: number, to: number, width: number) {
   return {
-    type: 'time',
     min: from,
     max: to,
+    axisLabel: { customValues: timeTicks(from, to, Math.max(2, Math.floor(width / 80))) },
+  }
+}
+
+function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption['xAxis'] {
+  const range = timeAxisRange(from, to, width)
+  return {
+    type: 'time',
+    ...range,
     axisLine: { lineStyle: { color: palette.rule } },
     axisTick: { show: false },
     splitLine: { show: false },
@@ -72,7 +80,7 @@ function timeAxis({ from, to, palette, width, place }: Picture): TimeChartOption
       color: palette.text,
       fontSize: palette.fontSize,
       hideOverlap: true,
-      customValues: timeTicks(from, to, Math.max(2, Math.floor(width / 80))),
+      ...range.axisLabel,
       formatter: (t: number) => formatTick(t, place),
     },
   }
@@ -100,7 +108,8 @@ function lineSeries(line: ChartLine, picture: Picture, first: boolean): LineSeri
   const unit = axisUnit(picture.kind, picture.lines)
   const inUnit = ([t, v]: Cell): Cell => [t, v === null ? null : v / unit]
   const color = picture.palette[line.tone satisfies Tone]
-  const base = baseSeries(color, picture.area)
+  const before = line.tone === 'before'
+  const base = baseSeries(color, picture.area && !before, before ? 1.25 : 1.75)
   // However narrow a bucket is on the screen, the ring says that the newest one is not complete.
   const ring = line.points.at(-1)?.partial ? dashed.length - 1 : -1
   const open = {
@@ -127,7 +136,7 @@ function lineSeries(line: ChartLine, picture: Picture, first: boolean): LineSeri
   ]
 }
 
-function baseSeries(color: string, area: boolean) {
+function baseSeries(color: string, area: boolean, width: number) {
   return {
     type: 'line',
     color,
@@ -135,7 +144,7 @@ function baseSeries(color: string, area: boolean) {
     symbol: 'none',
     symbolSize: 5,
     silent: true,
-    lineStyle: { width: 1.75, color, join: 'round' },
+    lineStyle: { width, color, join: 'round' },
     areaStyle: area ? { color, opacity: 0.14 } : undefined,
   } satisfies LineSeriesOption
 }
@@ -144,6 +153,10 @@ function gapAreas({ lines, from, to, palette }: Picture): LineSeriesOption['mark
   return {
     silent: true,
     itemStyle: { color: palette.gap },
-    data: gaps(lines, from, to).map(([a, b]) => [{ xAxis: a }, { xAxis: b }]),
+    data: gaps(
+      lines.filter((l) => l.tone !== 'before'),
+      from,
+      to,
+    ).map(([a, b]) => [{ xAxis: a }, { xAxis: b }]),
   }
 }

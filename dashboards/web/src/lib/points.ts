@@ -26,17 +26,24 @@ export interface Segments {
   lone: Set<number>
 }
 
+/** The points of one of an answer's series. */
+export function toPoints(answer: Timeseries, index: number): Point[] {
+  const values = answer.series[index]?.values ?? []
+  return answer.timestamps.map((t, i) => ({ t, v: values[i] ?? null, partial: answer.partial[i] ?? false }))
+}
+
 /** The answer's columns as lines, in the answer's order. */
 export function toLines(answer: Timeseries): Line[] {
-  return answer.series.map((series) => ({
+  return answer.series.map((series, i) => ({
     metric: series.metric,
     agg: series.agg as Agg,
-    points: answer.timestamps.map((t, i) => ({
-      t,
-      v: series.values[i] ?? null,
-      partial: answer.partial[i] ?? false,
-    })),
+    points: toPoints(answer, i),
   }))
+}
+
+/** The same line ms later. Nothing of an earlier time is still under way. */
+export function shiftLine<L extends Line>(line: L, ms: number): L {
+  return { ...line, points: line.points.map((p) => ({ t: p.t + ms, v: p.v, partial: false })) }
 }
 
 /** Cuts a line for drawing. A gap stays a gap: null is never joined over. */

@@ -1,6 +1,14 @@
 import { backoff, type PollerSettings } from '@/lib/poller'
 import { EventReader, type ServerEvent } from './sse'
-import { noLive, type LiveSource, type LiveState, type LiveTotals } from './types'
+import {
+  noLive,
+  type LiveChanges,
+  type LiveServer,
+  type LiveSource,
+  type LiveState,
+  type LiveTotals,
+  type Tell,
+} from './types'
 
 /** A stream that is silent for longer than this is broken: the server says something every 12 s. */
 export const silenceLimit = 40_000
@@ -14,6 +22,8 @@ const refusals = [401, 403, 404, 422]
 /** Keeps one live stream open, comes back where it broke off, and tells how fresh its totals are. */
 export class LiveConnection {
   state: LiveState = noLive
+  /** The newest of each server that the stream told of. */
+  readonly servers = new Map<string, LiveServer>()
   private lastId = ''
   private failures = 0
   private heardAt = 0
@@ -22,7 +32,7 @@ export class LiveConnection {
 
   constructor(
     private readonly source: LiveSource,
-    private readonly tell: (state: LiveState) => void,
+    private readonly tell: Tell,
     private readonly fetcher: typeof fetch = (...a) => fetch(...a),
     private readonly now: () => number = Date.now,
   ) {}
@@ -95,18 +105,38 @@ export class LiveConnection {
   }
 
   private take(event: ServerEvent): void {
-    const body: unknown = JSON.parse(event.data)
     this.lastId = event.id
-    const totals = event.name === 'snapshot' ? (body as { totals: LiveTotals }).totals : body
-    if (event.name !== 'snapshot' && event.name !== 'totals') return
-    const { stale_since } = totals as LiveTotals
-    this.set({ totals: totals as LiveTotals, staleSince: stale_since ? Date.parse(stale_since) : null })
+    switch (event.name) {
+      case 'snapshot': {
+        const { totals, servers } = JSON.parse(event.data) as { totals: LiveTotals; servers: LiveServer[] }
+        this.servers.clear()
+        for (const server of servers) this.servers.set(server.server_id, server)
+        return this.set(stateOf(totals), { reset: true, servers, gone: [] })
+      }
+      case 'servers': {
+        const { servers, gone } = JSON.parse(event.data) as { servers: LiveServer[]; gone?: string[] }
+        return this.takeServers(servers, gone ?? [])
+      }
+      case 'totals':
+        this.set(stateOf(JSON.parse(event.data) as LiveTotals))
+    }
   }
 
-  private set(state: LiveState): void {
-    this.state = state
-    this.tell(state)
+  private takeServers(servers: LiveServer[], gone: string[]): void {
+    for (const server of servers) this.servers.set(server.server_id, server)
+    for (const id of gone) this.servers.delete(id)
+    if (servers.length + gone.length > 0) this.tell(this.state, { reset: false, servers, gone })
   }
+
+  private set(state: LiveState, changes?: LiveChanges): void {
+    this.state = state
+    this.tell(state, changes)
+  }
+}
+
+function stateOf(totals: LiveTotals): LiveState {
+  const { stale_since } = totals
+  return { totals, staleSince: stale_since ? Date.parse(stale_since) : null }
 }
 
 function isEventStream(response: Response): boolean {

@@ -1,19 +1,19 @@
 import { LiveConnection } from './connection'
-import { aliveEvery, type PageMessage } from './share'
-import type { LiveSource, LiveState } from './types'
+import { aliveEvery, type PageMessage, type WorkerMessage } from './share'
+import type { LiveSource, Tell } from './types'
 
 /** Follows a source until the returned function is called: through the shared worker, or alone where there is none. */
-export function openLive(source: LiveSource, tell: (state: LiveState) => void): () => void {
+export function openLive(source: LiveSource, tell: Tell): () => void {
   return typeof SharedWorker === 'undefined' ? direct(source, tell) : shared(source, tell)
 }
 
-function direct(source: LiveSource, tell: (state: LiveState) => void): () => void {
+function direct(source: LiveSource, tell: Tell): () => void {
   const connection = new LiveConnection(source, tell)
   connection.open()
   return () => connection.close()
 }
 
-function shared(source: LiveSource, tell: (state: LiveState) => void): () => void {
+function shared(source: LiveSource, tell: Tell): () => void {
   const worker = new SharedWorker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'live' })
   const { port } = worker
   const say = (message: PageMessage) => port.postMessage(message)
@@ -28,7 +28,7 @@ function shared(source: LiveSource, tell: (state: LiveState) => void): () => voi
     close = direct(source, tell)
   }
   const alive = setInterval(() => say({ kind: 'alive' }), aliveEvery)
-  port.onmessage = (event: MessageEvent<LiveState>) => tell(event.data)
+  port.onmessage = ({ data }: MessageEvent<WorkerMessage>) => tell(data.state, data.changes)
   say({ kind: 'open', source })
   return () => close()
 }

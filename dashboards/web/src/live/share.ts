@@ -1,5 +1,5 @@
 import { LiveConnection } from './connection'
-import type { LiveSource, LiveState } from './types'
+import type { LiveChanges, LiveSource, LiveState, Tell } from './types'
 
 /** What a page says to the worker. The token stays in memory: it never stands in a URL. */
 export type PageMessage = { kind: 'open'; source: LiveSource } | { kind: 'alive' } | { kind: 'close' }
@@ -8,9 +8,15 @@ export type PageMessage = { kind: 'open'; source: LiveSource } | { kind: 'alive'
 export const aliveEvery = 20_000
 export const aliveLimit = 180_000
 
+/** What the worker says to a page. */
+export interface WorkerMessage {
+  state: LiveState
+  changes?: LiveChanges
+}
+
 /** The half of a MessagePort that is needed here. */
 export interface Port {
-  postMessage(state: LiveState): void
+  postMessage(message: WorkerMessage): void
 }
 
 interface Shared {
@@ -24,8 +30,7 @@ export class Switchboard {
   private readonly pages = new Map<Port, { key: string; seenAt: number }>()
 
   constructor(
-    private readonly connect = (source: LiveSource, tell: (state: LiveState) => void) =>
-      new LiveConnection(source, tell),
+    private readonly connect = (source: LiveSource, tell: Tell) => new LiveConnection(source, tell),
     private readonly now: () => number = Date.now,
   ) {}
 
@@ -48,11 +53,14 @@ export class Switchboard {
     const known = this.shared.get(key)
     if (known) {
       known.ports.add(port)
-      port.postMessage(known.connection.state)
+      const servers = [...known.connection.servers.values()]
+      port.postMessage({ state: known.connection.state, changes: { reset: true, servers, gone: [] } })
       return
     }
     const ports = new Set([port])
-    const connection = this.connect(source, (state) => ports.forEach((p) => p.postMessage(state)))
+    const connection = this.connect(source, (state, changes) => {
+      ports.forEach((p) => p.postMessage({ state, changes }))
+    })
     this.shared.set(key, { connection, ports })
     connection.open()
   }

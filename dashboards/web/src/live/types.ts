@@ -1,15 +1,6 @@
-/** The events of the live stream, as the OpenAPI document words them; only what the pages use. */
+import type { LiveServer, LiveTotals } from '@/api/types'
 
-/** A network's figures now, over its servers that are online; what none of them measured is null. */
-export interface LiveTotals {
-  at: string
-  servers: { total: number; online: number; silent: number }
-  players: { current: number | null; capacity: number | null }
-  /** False while earlier samples could not be read. */
-  complete: boolean
-  /** Since when the server itself hears nothing; null while all is well. */
-  stale_since: string | null
-}
+export type { LiveServer, LiveTotals }
 
 /** What a page knows of its stream. */
 export interface LiveState {
@@ -18,6 +9,17 @@ export interface LiveState {
   /** Since when the totals cannot be trusted to be the latest, epoch ms; null while they are. */
   staleSince: number | null
 }
+
+/** What changed of single servers since the last time. */
+export interface LiveChanges {
+  /** Everything known before is to be forgotten. */
+  reset: boolean
+  servers: LiveServer[]
+  gone: string[]
+}
+
+/** What is told of a stream: its state, and servers that changed. */
+export type Tell = (state: LiveState, changes?: LiveChanges) => void
 
 export const noLive: LiveState = { totals: null, staleSince: null }
 
