@@ -16,7 +16,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay ./ingest
 
-.PHONY: help run test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live bench-web lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run agent test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live bench-web lint generate build clean engines web test-go test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -29,6 +29,14 @@ build: $(BIN) ## build bin/corrosion with the dashboard inside
 $(BIN): $(GOFILES) $(SQLSRC) go.mod go.sum $(WEB)/dist/index.html
 	@echo "building $(BIN) (the first time takes a minute or two)"
 	@go build -o $(BIN) ./cmd/corrosion
+
+AGENTS := bin/corrosion-agent-linux-amd64 bin/corrosion-agent-linux-arm64 bin/corrosion-agent-windows-amd64.exe
+
+agent: $(AGENTS) ## build the companion agent alone, one static file each for Linux and Windows
+
+bin/corrosion-agent-%: $(GOFILES) go.mod go.sum
+	@echo "building $@"
+	@CGO_ENABLED=0 GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(basename $(word 2,$(subst -, ,$*))) go build -trimpath -ldflags '-s -w' -o $@ ./cmd/corrosion-agent
 
 engines: $(ENGINES)/node_modules/.package-lock.json ## fetch the pinned ClickHouse and PostgreSQL
 
@@ -51,7 +59,7 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEBSRC)
 
 test: lint test-go test-web test-e2e ## vet, lint, unit, integration on real servers, and a real browser
 
-lint: web ## go vet, golangci-lint, formatting, generated files are current, the OpenAPI document's and the dashboard's linters
+lint: web agent ## go vet, golangci-lint, formatting, generated files are current, the OpenAPI document's and the dashboard's linters
 	@go vet ./...
 	@cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc diff
 	@CGO_ENABLED=0 $(TOOL) golangci-lint run ./...

@@ -54,13 +54,13 @@ func cheap() auth.HasherConfig {
 	return auth.HasherConfig{Params: auth.PasswordParams{Time: 1, MemoryKiB: 64, Threads: 1}, Parallel: 2, Waiting: 64}
 }
 
-func openPeople(t testing.TB, change func(*account.Config, *account.Deps)) *people {
+func openPeople(t testing.TB, change func(*account.Config, *account.Deps), more ...func(*people, *Deps)) *people {
 	t.Helper()
-	return openPeopleWith(t, change, func(*Config, *Deps) {})
+	return openPeopleWith(t, change, func(*Config, *Deps) {}, more...)
 }
 
 // openPeopleWith is openPeople with more beside the accounts.
-func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), more func(*Config, *Deps)) *people {
+func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), with func(*Config, *Deps), more ...func(*people, *Deps)) *people {
 	t.Helper()
 	p := &people{t: t, pool: schematest.Postgres(t), clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
 	keys, err := auth.LoadOrCreateKeys(p.keyFile)
@@ -81,7 +81,10 @@ func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), m
 	p.harness = open(t, unreachable, func(c *Config, d *Deps) {
 		c.AddressQuota = Quota{Requests: 100000, Window: time.Minute}
 		d.Keys, d.Accounts, d.Now, d.Licenses = keys, p.service, p.clock.Now, everyLicense{}
-		more(c, d)
+		for _, add := range more {
+			add(p, d)
+		}
+		with(c, d)
 	})
 	return p
 }

@@ -20,6 +20,7 @@ import (
 	"corrosion/api/erasure"
 	"corrosion/api/events"
 	"corrosion/api/exportjob"
+	"corrosion/api/installation"
 	"corrosion/api/live"
 	"corrosion/api/module"
 	"corrosion/api/query"
@@ -198,6 +199,8 @@ type Deps struct {
 	Readiness []Readiness
 	// ExportJobs keeps export jobs; nil serves none.
 	ExportJobs *exportjob.Manager
+	// Installations brings modules onto servers; nil serves none of its routes.
+	Installations *installation.Manager
 	// Live feeds live streams and is closed with the server; nil answers 503.
 	Live *live.Hub
 	// Gatherer is served at /metrics and Registerer gets the server's own metrics; nil is Prometheus' default.

@@ -112,7 +112,7 @@ func neededScope(method, path string) auth.Scope {
 		return auth.ReadLicense
 	case strings.HasPrefix(path, "/api/modules") && read:
 		return auth.ReadModules
-	case strings.HasPrefix(path, "/api/modules/installations"), strings.HasPrefix(path, "/api/modules/") && strings.HasSuffix(path, "/install"):
+	case strings.HasPrefix(path, "/api/modules/installations"), strings.HasPrefix(path, "/api/modules/") && (strings.HasSuffix(path, "/install") || strings.Contains(path, "/rollouts")):
 		return auth.Install
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ type problemKind struct {
 
 // problemKinds is the one table of what can go wrong, for the answers and for the reference.
 func problemKinds() []problemKind {
-	return append([]problemKind{
+	return slices.Concat([]problemKind{
 		{"invalid-request", 422, "The request has faults", "errors[] lists every parameter that is wrong, and why."},
 		{query.CodeAggNotKept, 422, "The hours do not keep this aggregation", "Ask for a range within the raw retention, or for another aggregation."},
 		{query.CodeTooManyPoints, 422, "The answer would have too many points", "Take a longer step, a shorter range or fewer series."},
@@ -129,7 +130,7 @@ func problemKinds() []problemKind {
 		{"not-ready", 503, "Not ready", "errors[] lists what is missing."},
 		{"unavailable", 503, "A store is away or busy", "Try again after Retry-After."},
 		{"timeout", 504, "The answer took too long", "Ask for a shorter range, or try again."},
-	}, moduleProblems()...)
+	}, moduleProblems(), installationKinds())
 }
 
 // Errors of the handlers' own; the rest comes from the packages below.
@@ -169,7 +170,7 @@ type sentinel struct {
 
 // sentinels maps errors to kinds; the first that matches counts.
 func sentinels() []sentinel {
-	return append(moduleSentinels(), []sentinel{
+	return slices.Concat(moduleSentinels(), []sentinel{
 		{errNoToken, "unauthenticated"},
 		{auth.ErrExpired, "token-expired"},
 		{auth.ErrMalformed, "token-invalid"},
@@ -244,7 +245,7 @@ func sentinels() []sentinel {
 		{encode.ErrBroken, "unavailable"},
 		{context.DeadlineExceeded, "timeout"},
 		{context.Canceled, "unavailable"},
-	}...)
+	}, installationSentinels())
 }
 
 // newProblem is the one place where an error becomes an answer. What it does not know is "internal", without a word of

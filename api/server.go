@@ -124,6 +124,7 @@ func (s *Server) routes() {
 	s.registerEvents()
 	s.registerMetricNames()
 	s.registerDemoNetwork()
+	s.registerInstallations() // before what stands for any module
 	s.describeExport()
 	s.app.Get(exportPath, s.export)
 	s.registerExportJobs()

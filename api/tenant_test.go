@@ -103,11 +103,13 @@ func TestTenantMatrix(t *testing.T) {
 		sampleAt(ourLicense, "ours", time.Now().Add(-time.Minute)), sampleAt(ourLicense, "ours-too", time.Now().Add(-time.Minute)), sampleAt(theirLicense, "theirs", time.Now().Add(-time.Minute)),
 		sampleAt(demoLicense, "demo", time.Now().Add(-time.Minute)),
 	})
+	placed, installing := withInstallations(t)
 	early, earlyRoutes := withEarlyAccess(t)
 	pool := schematest.Postgres(t)
-	h := openStoredOn(t, pool, withModules(t), withJobs(t), withErasures(t, pool, jetStream(t)), early, withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
+	h := openStoredOn(t, pool, installing, withModules(t), withJobs(t), withErasures(t, pool, jetStream(t)), early, withLive(t, localtest.NATSURL(t), func(_ *live.Config, d *live.Deps) { d.Seeder = live.NewStore(conn) }))
 	matrix := tenantMatrix()
 	maps.Copy(matrix, h.jobRoutes(t))
+	maps.Copy(matrix, placed.routes(t, h))
 	maps.Copy(matrix, moduleRoutes())
 	maps.Copy(matrix, earlyRoutes)
 	maps.Copy(matrix, accountRoutes())

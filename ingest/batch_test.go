@@ -5,6 +5,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -97,6 +98,23 @@ func TestBatchAppendAllocatesNothing(t *testing.T) {
 	fill()
 	if n := testing.AllocsPerRun(20, fill); n != 0 {
 		t.Errorf("%v allocations for %d samples, want 0", n, len(samples))
+	}
+}
+
+// Where there is room no column moves, and what a batch holds fits into what is asked for by default.
+func TestBatchHasRoom(t *testing.T) {
+	b := newBatch().room(1000)
+	before := []int{cap(b.license), cap(b.ts), cap(b.server.keys), cap(b.fields[schema.FPS].number.nulls), cap(b.metrics.ends), cap(b.received)}
+	for n := range 1000 {
+		s := testSample(n)
+		b.Append(&s)
+	}
+	after := []int{cap(b.license), cap(b.ts), cap(b.server.keys), cap(b.fields[schema.FPS].number.nulls), cap(b.metrics.ends), cap(b.received)}
+	if !slices.Equal(before, after) {
+		t.Errorf("capacities were %v, are %v", before, after)
+	}
+	if c := DefaultConfig().Batch; c.room() < c.Rows || c.room()*rowBytes > 2*c.Bytes {
+		t.Errorf("room for %d rows", c.room())
 	}
 }
 

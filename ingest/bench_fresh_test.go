@@ -13,6 +13,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/schema"
@@ -23,9 +25,11 @@ import (
 var freshness = struct {
 	rates    *string
 	duration *time.Duration
+	packed   *bool
 }{
 	rates:    flag.String("bench.rates", "10000,50000,100000", "`samples a second` that TestBenchFresh publishes, one run each"),
 	duration: flag.Duration("bench.duration", 2*time.Minute, "how long TestBenchFresh publishes at each rate"),
+	packed:   flag.Bool("bench.zstd", false, "TestBenchFresh compresses its messages with zstd"),
 }
 
 const (
@@ -36,7 +40,7 @@ const (
 	// ClickHouse from the INSERTs.
 	pace      = 2 * time.Millisecond
 	markEvery = 20 * time.Millisecond
-	lookEvery = 20 * time.Millisecond
+	lookEvery = 40 * time.Millisecond
 )
 
 // TestBenchFresh publishes at fixed rates, in messages of 10 to 100 samples, and times single samples among them from
@@ -55,6 +59,11 @@ func TestBenchFresh(t *testing.T) {
 			t.Fatalf("-bench.rates: %q is no rate", text)
 		}
 		f := &fresh{benchServers: newBenchServers(t), rate: rate, marker: uuid.UUID{6: 0x40, 8: 0x80, 15: 99}}
+		if *freshness.packed {
+			if f.packer, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		table.WriteString(f.run(t))
 		f.clickhouse.Stop(t) // so that its merges do not disturb the next rate
 	}
@@ -68,6 +77,9 @@ type fresh struct {
 	marker uuid.UUID // license of the samples that are timed
 	boot   string    // part of every boot, so that runs on the same servers are no duplicates of each other
 	js     jetstream.JetStream
+	// messages are those that are sent at the rate.
+	messages *prepared
+	packer   *zstd.Encoder // nil: as they are
 
 	mu    sync.Mutex  // covers sent
 	sent  []time.Time // of marker n
@@ -91,6 +103,7 @@ func (f *fresh) run(t *testing.T) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), *freshness.duration)
 	defer cancel()
+	f.messages = newPrepared(f.boot)
 	f.begun = time.Now()
 	watching, stopWatching := context.WithCancel(t.Context())
 	defer stopWatching()
@@ -111,11 +124,10 @@ func (f *fresh) run(t *testing.T) string {
 func (f *fresh) publish(ctx context.Context, t *testing.T) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
-	source := newTraffic(100, 0)
-	for i := range source.boots {
-		source.boots[i] += f.boot
+	marks := newTraffic(1, 0)
+	for i := range marks.boots {
+		marks.boots[i] += f.boot
 	}
-	samples := make([]schema.Sample, source.per)
 	var marked time.Time
 	for {
 		select {
@@ -126,23 +138,23 @@ func (f *fresh) publish(ctx context.Context, t *testing.T) {
 		now := time.Now()
 		if now.Sub(marked) >= markEvery {
 			marked = now
-			f.mark(t, source)
+			f.mark(t, marks)
 		}
-		for due := int(now.Sub(f.begun).Seconds() * float64(f.rate)); f.total < due && ctx.Err() == nil; {
-			part := samples[:10+f.count*37%91]
-			for i := range part {
-				source.sample(&part[i], f.count, i)
-				part[i].TS = now.UnixMilli()
-			}
-			f.send(t, source.license(f.count), wire.AppendArray(nil, part))
-			f.total += len(part)
-			f.count++
+		for due := int(now.Sub(f.begun).Seconds() * float64(f.rate)); f.total < due && ctx.Err() == nil; f.count++ {
+			license, body, samples := f.messages.next(f.count, now)
+			f.send(t, license, body)
+			f.total += samples
 		}
 	}
 }
 
 func (f *fresh) send(t *testing.T, license uuid.UUID, body []byte) {
-	if _, err := f.js.PublishAsync(schema.StatsSubject(license), body, jetstream.WithStallWait(time.Minute)); err != nil {
+	m := &nats.Msg{Subject: schema.StatsSubject(license), Data: body}
+	if f.packer != nil {
+		m.Header = nats.Header{"Content-Encoding": {"zstd"}}
+		m.Data = f.packer.EncodeAll(body, nil)
+	}
+	if _, err := f.js.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -164,7 +176,7 @@ func (f *fresh) mark(t *testing.T, source *traffic) {
 func (f *fresh) watch(ctx context.Context, t *testing.T, conn driver.Conn) {
 	for sleep(ctx, lookEvery) {
 		var visible uint64
-		err := conn.QueryRow(ctx, "SELECT count() FROM corrosion.samples WHERE license_id = ?", f.marker).Scan(&visible)
+		err := conn.QueryRow(ctx, "SELECT count() FROM corrosion.samples WHERE license_id = ? SETTINGS max_threads = 1", f.marker).Scan(&visible)
 		now := time.Now()
 		if err != nil {
 			if ctx.Err() == nil {

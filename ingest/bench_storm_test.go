@@ -191,6 +191,7 @@ func (b *stormBench) phase(t *testing.T, name string) stormFigures {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), length+freshWarm)
 	defer cancel()
+	f.messages = newPrepared(f.boot)
 	f.begun = time.Now()
 	watching, stopWatching := context.WithCancel(t.Context())
 	defer stopWatching()

@@ -67,13 +67,3 @@ func ReplyPrefix(license uuid.UUID) string { return "corrosion." + license.Strin
 
 // ReplySubjects are all subjects below ReplyPrefix.
 func ReplySubjects(license uuid.UUID) string { return ReplyPrefix(license) + ".>" }
-
-// CommandSubject is the subject of commands to the agent of one server; only the platform publishes on it.
-func CommandSubject(license uuid.UUID, serverID string) string {
-	return "corrosion." + license.String() + "." + serverID + ".cmd"
-}
-
-// StatusSubject is the subject of that agent's answers.
-func StatusSubject(license uuid.UUID, serverID string) string {
-	return "corrosion." + license.String() + "." + serverID + ".status"
-}

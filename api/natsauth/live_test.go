@@ -11,6 +11,7 @@ import (
 	"corrosion/api/account"
 	"corrosion/api/natsauth"
 	"corrosion/schema"
+	"corrosion/schema/command"
 )
 
 // lost tells that a client has lost its connection at least once since reconnects were counted.
@@ -193,7 +194,7 @@ func TestForgedSubjectsAreCounted(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		mine, other := w.license(), w.license()
 		c := w.connect(mine.NATSUser, mine.NATSPassword)
-		for _, subject := range []string{schema.StatsSubject(other.LicenseID), schema.CommandSubject(mine.LicenseID, "eu-1"), "$JS.API.INFO"} {
+		for _, subject := range []string{schema.StatsSubject(other.LicenseID), command.Subject(mine.LicenseID, "eu-1"), "$JS.API.INFO"} {
 			if err := c.Publish(subject, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/command"
 )
 
 // Kinds of NATS users.
@@ -44,8 +45,8 @@ func ServerRights(license uuid.UUID) Rights {
 // publish its status, nothing else.
 func AgentRights(license uuid.UUID, serverID string) Rights {
 	return Rights{
-		Publish:   []string{schema.StatusSubject(license, serverID)},
-		Subscribe: []string{schema.CommandSubject(license, serverID)},
+		Publish:   []string{command.StatusSubject(license, serverID)},
+		Subscribe: []string{command.Subject(license, serverID)},
 		Responses: agentAnswers, ResponseFor: agentAnswerFor,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/schema"
+	"corrosion/schema/command"
 )
 
 // try is one operation of the matrix: a publish or a subscribe on a subject.
@@ -128,7 +129,7 @@ func TestAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := w.connect(agent.NATSUser, agent.NATSPassword)
-		command := schema.CommandSubject(mine.LicenseID, "eu-1")
+		command := command.Subject(mine.LicenseID, "eu-1")
 		if _, err := c.Subscribe(command, func(m *nats.Msg) { _ = m.Respond([]byte("done")) }); err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,7 @@ type apiCommand struct {
 	listening
 	exportFlags
 	moduleFlags
+	agentFlags
 	natsLogins
 	quotaFlags
 	accountFlags
@@ -86,7 +87,7 @@ func (c *apiCommand) open(e *env, r *roles) error {
 	if r.ClickHouseHTTPURL == "" {
 		r.ClickHouseHTTPURL = local.HTTPFromNative(r.ClickHouseURL)
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}
@@ -102,6 +103,7 @@ type apiSettings struct {
 	earlyFlags
 	files   exportjob.Config
 	modules moduleFlags
+	agents  agentFlags
 	quotas  schema.Quotas
 	demo    bool
 }
@@ -148,6 +150,9 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
 	}
 	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {
+		return "", err
+	}
+	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules); err != nil {
 		return "", err
 	}
 	if pages, built := dashboards.Web(); built {

@@ -44,6 +44,13 @@ func TestContractOpenAPI(t *testing.T) {
 			t.Errorf("%s is missing; there are %v", path, slices.Sorted(maps.Keys(document.Paths)))
 		}
 	}
+	for _, path := range []string{
+		"/api/modules/{slug}/install", "/api/modules/installations", "/api/modules/installations/{id}", "/api/modules/installations/{id}/retry",
+	} {
+		if document.Paths[path] == nil {
+			t.Errorf("%s is missing", path)
+		}
+	}
 	golden(t, "../../docs/openapi.json", body)
 }
 
@@ -123,6 +130,7 @@ func TestContractCommands(t *testing.T) {
 	f("license resume", "--license")
 	f("license archive", "--license", "--output")
 	f("license nats-rotate", "--license", "--overlap")
+	f("agent", "--license", "--server-id", "--plugins")
 	f("agent-user create", "--license", "--server-id")
 	f("agent-user revoke", "--license", "--server-id")
 	f("nats config", "--env", "--server", "--nats-callout-key-file")

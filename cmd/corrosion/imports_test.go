@@ -17,6 +17,8 @@ func allowedImports() []struct{ from, to string } {
 		{"corrosion/schema/", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/ingest"},
+		{"corrosion/deploy/agent", "corrosion/schema/command"},
+		{"corrosion/cmd/corrosion-agent", "corrosion/deploy/agent"},
 		{"corrosion/aggregator", "corrosion/schema"},
 		{"corrosion/aggregator", "corrosion/aggregator"},
 		{"corrosion/api", "corrosion/schema"},

@@ -27,6 +27,7 @@ type cli struct {
 	License   licenseCommand   `cmd:"" help:"Licenses: the tenants of the platform."`
 	Admin     adminCommand     `cmd:"" help:"People who administer the platform."`
 	Keys      keysCommand      `cmd:"" help:"The keys that sign tokens: list, rotate."`
+	Agent     agentCommand     `cmd:"" help:"Run the companion agent beside a game server: it installs modules and says what became of them."`
 	AgentUser agentUserCommand `cmd:"" name:"agent-user" help:"NATS users of companion agents: create, revoke."`
 	NATS      natsCommand      `cmd:"" name:"nats" help:"Set up a NATS server of your own."`
 	Token     tokenCommand     `cmd:"" help:"Print a bearer token for scripts."`

@@ -69,7 +69,7 @@ func (r *roles) startModules(ctx context.Context, keys *auth.Keys, f moduleFlags
 		return err
 	}
 	stored := store.New(r.pool)
-	if deps.Modules, err = module.New(module.Deps{Store: stored, Files: files, Keys: keys, PublicURL: publicURL}); err != nil {
+	if deps.Modules, err = module.New(module.Deps{Store: stored, Files: files, Keys: keys, PublicURL: publicURL, Installed: r.installedOn}); err != nil {
 		return err
 	}
 	if err := deps.Modules.Seed(ctx); err != nil {

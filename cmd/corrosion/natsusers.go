@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/api/account"
+	"corrosion/api/auth"
+	"corrosion/api/installation"
 )
 
 type natsRotateCommand struct {
@@ -35,18 +38,39 @@ type agentUserCommand struct {
 
 type agentUserCreateCommand struct {
 	services
+	agentFlags
 	License  string `required:"" help:"The license of the server."`
 	ServerID string `required:"" help:"The server that the agent runs beside."`
+	Out      string `help:"File to write, mode 0600, instead of printing; it must not be there."`
 }
 
-// Run makes the user and prints what is shown only now.
+// Run makes the user and prints what is shown only now: the agent's file of credentials.
 func (c *agentUserCreateCommand) Run(e *env) error {
 	return c.withLicense(e, c.License, func(pool *pgxpool.Pool, license uuid.UUID) error {
-		made, err := account.CreateAgentUser(e.ctx, pool, license, c.ServerID)
+		keys, err := auth.LoadOrCreateKeys(c.keyFile(c.Data))
 		if err != nil {
 			return err
 		}
-		return printCredentials(e, made)
+		url, err := c.natsURL(c.NATSURL)
+		if err != nil {
+			return err
+		}
+		out := e.stdout
+		if c.Out != "" {
+			file, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return fmt.Errorf("write credentials: %w", err)
+			}
+			defer file.Close()
+			out = file
+		}
+		made, err := installation.Enrol(e.ctx, pool, keys, url, license, c.ServerID)
+		if err != nil {
+			return err
+		}
+		text := json.NewEncoder(out)
+		text.SetIndent("", "  ")
+		return text.Encode(made)
 	})
 }
 

@@ -21,6 +21,7 @@ type serveCommand struct {
 	listening
 	exportFlags
 	moduleFlags
+	agentFlags
 	accountFlags
 	earlyFlags
 	natsLogins
@@ -78,7 +79,7 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := r.startAggregator(); err != nil {
 		return err
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,19 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+type Agent struct {
+	LicenseID uuid.UUID
+	ServerID  string
+	Version   string
+	Os        string
+	Arch      string
+	StartedAt time.Time
+	SeenAt    time.Time
+	SkewMs    int64
+	Fault     string
+	Installed []byte
+}
+
 type Erasure struct {
 	ID         uuid.UUID
 	License    uuid.UUID
@@ -108,6 +121,48 @@ type Module struct {
 	DeprecatedAt *time.Time
 }
 
+type ModuleInstallation struct {
+	ID             uuid.UUID
+	LicenseID      uuid.UUID
+	ServerID       string
+	Module         string
+	Version        string
+	File           string
+	Sha256         string
+	Size           int64
+	Status         string
+	Goal           string
+	Progress       int32
+	Error          string
+	Code           string
+	Attempt        int32
+	Tries          int32
+	Replaces       *uuid.UUID
+	Needs          []uuid.UUID
+	RolloutID      *uuid.UUID
+	Drift          string
+	DriftSince     *time.Time
+	CommandDue     *time.Time
+	LeaseUntil     *time.Time
+	CommandSeq     *int64
+	Deadline       *time.Time
+	IdempotencyKey *string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	InstalledAt    *time.Time
+}
+
+type ModuleInstallationChange struct {
+	Seq            int64
+	InstallationID uuid.UUID
+	At             time.Time
+	Attempt        int32
+	FromStatus     *string
+	ToStatus       string
+	Reason         string
+	Actor          string
+}
+
 type ModulePurchase struct {
 	ID             uuid.UUID
 	LicenseID      uuid.UUID
@@ -130,6 +185,26 @@ type ModulePurchase struct {
 	CompletedAt    *time.Time
 	RefundedAt     *time.Time
 	ExpiresAt      *time.Time
+}
+
+type ModuleRollout struct {
+	ID          uuid.UUID
+	LicenseID   uuid.UUID
+	Module      string
+	Version     string
+	Status      string
+	BatchSize   int32
+	PauseS      int32
+	MaxFailures int32
+	Guard       []byte
+	Batch       int32
+	BatchDoneAt *time.Time
+	Reason      string
+	Actor       string
+	LeaseUntil  *time.Time
+	NextAt      time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 type ModuleTransaction struct {
