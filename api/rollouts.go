@@ -44,8 +44,8 @@ type rolloutsInput struct {
 }
 
 type rolloutIDInput struct {
-	rolloutsInput
-	ID string `path:"id" format:"uuid" doc:"The rollout."`
+	Slug string `path:"slug" doc:"The module."`
+	ID   string `path:"id" format:"uuid" doc:"The rollout."`
 }
 
 type rolloutOutput struct{ Body rolloutView }

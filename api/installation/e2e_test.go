@@ -385,7 +385,7 @@ func TestDriftAndLostWords(t *testing.T) {
 		localtest.CheckFor(t, patience, 50*time.Millisecond, func() error {
 			found, err := w.m.Find(t.Context(), w.license, made.ID)
 			if err != nil || (found.Drift != "") != drifts {
-				return fmt.Errorf("drift %q, %v: %w", found.Drift, err, errNotYet)
+				return fmt.Errorf("drift %q: %w", found.Drift, errors.Join(err, errNotYet))
 			}
 			return nil
 		})

@@ -212,7 +212,7 @@ func TestRolloutPauseCancelRevert(t *testing.T) {
 	localtest.CheckFor(t, patience, 50*time.Millisecond, func() error {
 		r, err := w.m.Rollout(t.Context(), w.license, "loot", begun.ID)
 		if err != nil || r.Servers[0].Status != installation.Installed {
-			return fmt.Errorf("%+v %v: %w", r.Servers, err, errNotYet)
+			return fmt.Errorf("%+v: %w", r.Servers, errors.Join(err, errNotYet))
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,8 +30,8 @@ ORDER BY server_id LIMIT 20000`
 
 func (s ClickHouseStats) ask(ctx context.Context, name, text string, license uuid.UUID, from, to time.Time, more ...any) (driver.Rows, error) {
 	settings := clickhouse.Settings{"log_comment": "api/installation " + name, "max_execution_time": math.Ceil(statsLimit.Seconds())}
-	args := append(more, clickhouse.Named("license", license.String()),
-		clickhouse.Named("from", strconv.FormatInt(from.UnixMilli(), 10)), clickhouse.Named("to", strconv.FormatInt(to.UnixMilli(), 10)))
+	args := slices.Concat(more, []any{clickhouse.Named("license", license.String()),
+		clickhouse.Named("from", strconv.FormatInt(from.UnixMilli(), 10)), clickhouse.Named("to", strconv.FormatInt(to.UnixMilli(), 10))})
 	rows, err := s.Conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("ask for %s: %w", name, err)

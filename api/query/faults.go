@@ -41,10 +41,10 @@ func (f *Faults) Error() string {
 	return f.Code + ": " + strings.Join(parts, "; ")
 }
 
-// faulty returns an error with code where there are faults, and nil where there are none.
-func faulty(code string, list []Fault) error {
+// faulty returns an invalid-request error where there are faults, and nil where there are none.
+func faulty(list []Fault) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return &Faults{Code: code, List: list}
+	return &Faults{Code: CodeInvalid, List: list}
 }

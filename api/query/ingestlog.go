@@ -100,7 +100,7 @@ func (e *Engine) IngestLog(ctx context.Context, r IngestRequest) (*IngestLog, er
 		return nil, err
 	}
 	if fault := r.Range.check(longest(retention)); fault != nil {
-		return nil, faulty(CodeInvalid, []Fault{*fault})
+		return nil, faulty([]Fault{*fault})
 	}
 	plan := planIngest(r.Range)
 	logged, peak := plan.statements(r.License)

@@ -40,7 +40,7 @@ func (e *Engine) MetricNames(ctx context.Context, r MetricsRequest) (*MetricName
 		return nil, err
 	}
 	if fault := r.Range.check(longest(retention)); fault != nil {
-		return nil, faulty(CodeInvalid, []Fault{*fault})
+		return nil, faulty([]Fault{*fault})
 	}
 	found := &MetricNames{Metrics: []MetricName{}}
 	if r.Selected && len(r.Servers) == 0 {

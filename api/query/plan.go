@@ -86,7 +86,7 @@ func (r TimeseriesRequest) check(c Config, retention schema.Retention) error {
 	if r.MaxPoints < 0 || r.MaxPoints > c.MaxPoints {
 		faults = append(faults, Fault{"query.max_points", fmt.Sprintf("must be from 1 to %d", c.MaxPoints), r.MaxPoints})
 	}
-	return faulty(CodeInvalid, faults)
+	return faulty(faults)
 }
 
 func second[T any](_ T, fault *Fault) *Fault { return fault }

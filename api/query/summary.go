@@ -107,7 +107,7 @@ func (r SummaryRequest) check(retention schema.Retention) error {
 	if fault := r.Range.check(longest(retention)); fault != nil {
 		faults = append(faults, *fault)
 	}
-	return faulty(CodeInvalid, faults)
+	return faulty(faults)
 }
 
 // summaryFigures are the figures as ClickHouse gives them; each query fills its own.

@@ -116,8 +116,7 @@ func (d *download) once(ctx context.Context) error {
 		return broke(command.CodeNetwork, "ask for the file: %s", plain(ctx, err))
 	}
 	defer response.Body.Close()
-	switch done, err := d.judge(response, offset); {
-	case err != nil || done:
+	if done, err := d.judge(response, offset); err != nil || done {
 		return err
 	}
 	if response.StatusCode == http.StatusOK {
