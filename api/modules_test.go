@@ -32,8 +32,9 @@ type market struct {
 
 func openMarket(t *testing.T) *market {
 	t.Helper()
-	m := &market{people: openPeople(t, nil, func(p *people, d *Deps) {
-		openModules(t, store.New(p.pool), d, purchase.Deps{Gateway: payment.Instant{}})
+	var stored *store.Store
+	m := &market{people: openPeopleWith(t, func(_ *account.Config, d *account.Deps) { stored = d.Store }, func(_ *Config, d *Deps) {
+		openModules(t, stored, d, purchase.Deps{Gateway: payment.Instant{}})
 	})}
 	m.signUp("root@example.org")
 	if _, err := account.CreateAdmin(t.Context(), m.pool, "root@example.org"); err != nil {
