@@ -62,11 +62,11 @@ func openPeople(t testing.TB, change func(*account.Config, *account.Deps), more 
 // openPeopleWith is openPeople with more beside the accounts.
 func openPeopleWith(t testing.TB, change func(*account.Config, *account.Deps), with func(*Config, *Deps), more ...func(*people, *Deps)) *people {
 	t.Helper()
-	return openPeopleOn(t, schematest.Postgres(t), change, more)
+	return openPeopleOn(t, schematest.Postgres(t), change, with, more...)
 }
 
 // openPeopleOn is openPeopleWith on a database that others use too.
-func openPeopleOn(t testing.TB, pool *pgxpool.Pool, change func(*account.Config, *account.Deps), more func(*Config, *Deps)) *people {
+func openPeopleOn(t testing.TB, pool *pgxpool.Pool, change func(*account.Config, *account.Deps), with func(*Config, *Deps), more ...func(*people, *Deps)) *people {
 	t.Helper()
 	p := &people{t: t, pool: pool, clock: &clock{now: time.Now().Truncate(time.Second)}, keyFile: filepath.Join(t.TempDir(), "jwt.key")}
 	keys, err := auth.LoadOrCreateKeys(p.keyFile)

@@ -40,7 +40,9 @@ func (s *Server) registerAdmin() {
 // adminRoute adds a route for platform administrators, which requireToken keeps others from. handle reads path, query and
 // body itself and must end with in.err() before it changes anything.
 func adminRoute[I, O any](s *Server, op huma.Operation, handle func(*fiber.Ctx, *inputs) error) {
-	op.Security, op.Tags = private(), []string{"Administration"}
+	if op.Security = private(); len(op.Tags) == 0 {
+		op.Tags = []string{"Administration"}
+	}
 	s.prepare(&op)
 	op.Responses["404"] = s.problemResponse(http.StatusText(http.StatusNotFound))
 	huma.Register(s.documenter, op, func(context.Context, *I) (*O, error) { return nil, nil })

@@ -46,7 +46,7 @@ type WorkBody struct {
 type VisitorFields struct {
 	EmailField
 	Proof   *WorkBody `json:"proof,omitempty" doc:"A solved challenge; needed only by addresses that ask often. Each counts once."`
-	Website string     `json:"website,omitempty" maxLength:"400" doc:"Leave it out"`
+	Website string    `json:"website,omitempty" maxLength:"400" doc:"Leave it out"`
 }
 
 // asker is who sent the fields. It fails with a fault of the body where the proof is none.

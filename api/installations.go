@@ -204,17 +204,8 @@ func openPlace(text string) (installation.Place, bool) {
 	return installation.Place{Created: created, ID: uuid.UUID(raw[8:])}, created.Year() > 2000 && created.Year() < 9999
 }
 
-// pathID is the thing that a path names; what is no id does not exist.
-func pathID(c *fiber.Ctx) (uuid.UUID, error) {
-	id, err := uuid.Parse(c.Params("id"))
-	if err != nil || id.String() != c.Params("id") {
-		return uuid.Nil, errNotFound
-	}
-	return id, nil
-}
-
 func (s *Server) showInstallation(c *fiber.Ctx, who asker, in *inputs) error {
-	id, err := pathID(c)
+	id, err := pathID(c, "id")
 	if err != nil {
 		return err
 	}
@@ -238,7 +229,7 @@ func (s *Server) showInstallation(c *fiber.Ctx, who asker, in *inputs) error {
 
 func (s *Server) changeInstallation(do func(*fiber.Ctx, asker, uuid.UUID) (installation.Installation, error)) func(*fiber.Ctx, asker, *inputs) error {
 	return func(c *fiber.Ctx, who asker, in *inputs) error {
-		id, err := pathID(c)
+		id, err := pathID(c, "id")
 		if err != nil {
 			return err
 		}

@@ -98,24 +98,11 @@ type adminPurchasesInput struct {
 	PurchasesPage
 }
 
-// adminRoute adds a route for platform administrators; handle reads path, query and body itself, like route's.
-func adminRoute[I, O any](s *Server, op huma.Operation, handle func(*fiber.Ctx, *inputs) error) {
-	op.Security = private()
-	op.Description = strings.TrimSpace(op.Description + " For platform administrators.")
-	s.prepare(&op)
-	huma.Register(s.documenter, op, func(context.Context, *I) (*O, error) { return nil, nil })
-	s.learn(op)
-	path := strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
-	s.app.Add(op.Method, path, func(c *fiber.Ctx) error {
-		return handle(c, newInputs(stateOf(c).values, s.known[knownKey(op.Method, op.Path)], s.deps.Now(), noRetention()))
-	})
-}
-
 // registerAdminModules is the table of what platform administrators do with modules. accessOf keeps others out.
 func (s *Server) registerAdminModules() {
 	op := func(id, method, path, summary, description string, status int) huma.Operation {
 		return huma.Operation{
-			OperationID: id, Method: method, Path: path, Tags: []string{"Platform"}, Summary: summary, Description: description, DefaultStatus: status,
+			OperationID: id, Method: method, Path: path, Tags: []string{"Administration"}, Summary: summary, Description: description, DefaultStatus: status,
 		}
 	}
 	adminRoute[adminModulesInput, modulesOutput](s, op("admin-modules", http.MethodGet, adminModulesPath, "All modules", "Drafts, too.", 200), s.adminListModules)

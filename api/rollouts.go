@@ -218,7 +218,7 @@ func rolloutOf(c *fiber.Ctx, in *inputs) (slug string, id uuid.UUID, err error) 
 	if slug, err = pathModule(c); err != nil {
 		return "", uuid.Nil, err
 	}
-	if id, err = pathID(c); err != nil {
+	if id, err = pathID(c, "id"); err != nil {
 		return "", uuid.Nil, err
 	}
 	return slug, id, in.err()
