@@ -328,7 +328,8 @@ func TestAccountMatrix(t *testing.T) {
 	p := openPeople(t, nil)
 	ended := p.signUp("ada@example.org")
 	p.post(logoutPath, "", object{"refresh_token": ended.RefreshToken}).ok(t, 204, nil)
-	public := map[string]bool{registerPath: true, confirmPath: true, loginPath: true, refreshPath: true, logoutPath: true, resetPath: true, resetConfirmPath: true}
+	public := map[string]bool{registerPath: true, confirmPath: true, loginPath: true, refreshPath: true, logoutPath: true, resetPath: true, resetConfirmPath: true,
+		acceptPath: true, invitedPath: true}
 	private := 0
 	for _, operation := range documentedOperations(t, p.harness) {
 		method, path, _ := strings.Cut(operation, " ")

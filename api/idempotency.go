@@ -36,7 +36,7 @@ func (s *Server) idempotent(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	if !harmlessKey(key) {
-		return invalid("header."+idempotencyHeader, fmt.Sprintf("must be 1 to %d visible ASCII characters", maxIdempotencyKey), len(key))
+		return invalid("header."+idempotencyHeader, fmt.Sprintf("must be 1 to %d printable ASCII characters", maxIdempotencyKey), len(key))
 	}
 	st := stateOf(c)
 	if err := st.known(); err != nil {
@@ -126,7 +126,7 @@ func harmlessKey(key string) bool {
 		return false
 	}
 	for _, b := range []byte(key) {
-		if b < 0x21 || b > 0x7e {
+		if b < 0x20 || b > 0x7e {
 			return false
 		}
 	}
