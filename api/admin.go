@@ -54,12 +54,6 @@ func adminRoute[I, O any](s *Server, op huma.Operation, handle func(*fiber.Ctx, 
 	})
 }
 
-// pageInput are the parameters of a list in pages.
-type pageInput struct {
-	Limit  string `query:"limit" doc:"How many entries a page has: 1 to 500, default 100."`
-	Cursor string `query:"cursor" doc:"Where the page begins: next of the page before, or its header Link."`
-}
-
 // page reads limit and cursor; fields is how many parts the cursor has.
 func (in *inputs) page(list string, fields int) (limit int, place []string) {
 	if limit = in.number("limit", 1, platform.MaxPage); limit == 0 {

@@ -15,8 +15,6 @@ import (
 const (
 	adminDeadPath   = adminPrefix + "/dead-letters"
 	adminLetterPath = adminDeadPath + "/{number}"
-	// mostLetters bounds the letters of one page.
-	mostLetters = 500
 )
 
 type adminDeadInput struct {

@@ -40,7 +40,7 @@ func (a *answers) find(key answerKey, now time.Time) (keptAnswer, bool) {
 }
 
 // keep remembers an answer; a full memory drops what is over, or else any.
-func (a *answers) keep(key answerKey, kept keptAnswer, now time.Time) {
+func (a *answers) keep(key answerKey, kept keptAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.kept == nil {
@@ -82,6 +82,6 @@ func (s *Server) remembered(c *fiber.Ctx) error {
 			kept.headers = append(kept.headers, [2]string{name, value})
 		}
 	}
-	s.answers.keep(key, kept, now)
+	s.answers.keep(key, kept)
 	return nil
 }

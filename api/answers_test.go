@@ -42,7 +42,7 @@ func TestAnswersAreRemembered(t *testing.T) {
 func TestAnswersAreBounded(t *testing.T) {
 	var a answers
 	for range 2 * mostAnswers {
-		a.keep(answerKey{uuid.New(), "x"}, keptAnswer{}, time.Now())
+		a.keep(answerKey{uuid.New(), "x"}, keptAnswer{})
 	}
 	if len(a.kept) != mostAnswers {
 		t.Errorf("%d answers are remembered", len(a.kept))

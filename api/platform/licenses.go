@@ -14,7 +14,7 @@ import (
 // MaxPage bounds the licenses of one page.
 const MaxPage = 500
 
-// Bounds of a suspension's reason, characters.
+// MaxReason bounds a suspension's reason, characters.
 const MaxReason = 500
 
 // License is one license as the operator's list has it.
