@@ -223,7 +223,6 @@ func sentinels() []sentinel {
 		{account.ErrKey, "token-invalid"},
 		{account.ErrTooMany, "limit-reached"},
 		{account.ErrNoNATSUser, "not-found"},
-		{account.ErrAgentExists, "conflict"},
 		{account.ErrNoLicense, "not-found"},
 		{account.ErrChanged, "changed"},
 		{account.ErrNoErasure, "not-found"},

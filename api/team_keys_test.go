@@ -90,10 +90,10 @@ func TestNATSUsers(t *testing.T) {
 	p := openPeople(t, nil)
 	owner, made := p.owner("ada@example.org")
 	token := owner.AccessToken
-	p.post(natsUsersPath, token, object{}).problem(t, 409, "conflict")
+	p.post(natsUsersPath, token, object{}).problem(t, 409, "agent-exists")
 	var agent, rotated account.NATSCredentials
 	p.post(natsUsersPath, token, object{"server_id": "eu-1"}).ok(t, 201, &agent)
-	p.post(natsUsersPath, token, object{"server_id": "eu-1"}).problem(t, 409, "conflict")
+	p.post(natsUsersPath, token, object{"server_id": "eu-1"}).problem(t, 409, "agent-exists")
 	p.post(natsUsersPath+"/"+agent.NATSUser+"/rotate", token, nil).ok(t, 200, &rotated)
 	if rotated.NATSPassword == agent.NATSPassword || rotated.ServerID != "eu-1" || rotated.PreviousUntil != nil {
 		t.Errorf("got %+v", rotated)

@@ -20,7 +20,7 @@ func freshMember(t *testing.T, h *harness) string {
 
 func freshInvitation(t *testing.T, h *harness) string {
 	t.Helper()
-	email, err := account.ParseEmail(freshName(t, h) + "@example.org")
+	email, err := account.ParseEmail("invited-" + freshName(t, h) + "@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func (h *harness) teamRoutes(t *testing.T) map[string]tenantRoute {
 		"DELETE /api/license/members/{account_id}":        {call: membersPath + "/{id}", fresh: freshMember, person: true, least: auth.Admin, own: "keys_ended"},
 		"POST /api/license/leave":                         {call: leavePath, person: true, least: auth.Viewer},
 		"POST /api/license/transfer":                      {call: transferPath, body: `{"account_id":"{id}","password":"` + goodPassword + `"}`, fresh: freshMember, person: true, least: auth.Owner, own: `"role":"owner"`},
-		"GET /api/license/invitations":                    {call: invitationsPath, fresh: freshInvitation, person: true, least: auth.Admin, own: "fresh-"},
+		"GET /api/license/invitations":                    {call: invitationsPath, fresh: freshInvitation, person: true, least: auth.Admin, own: "invited-"},
 		"POST /api/license/invitations":                   {call: invitationsPath, body: `{"email":"{id}@example.org","role":"viewer"}`, fresh: freshName, person: true, least: auth.Admin},
 		"DELETE /api/license/invitations/{id}":            {call: invitationsPath + "/{id}", fresh: freshInvitation, person: true, least: auth.Admin},
 		"GET /api/license/keys":                           {call: keysPath, fresh: freshKey, person: true, least: auth.Admin, own: "our key"},

@@ -180,16 +180,16 @@ func (s *Store) Add(ctx context.Context, e schema.Event) (stored *schema.Event, 
 	}
 	if e.ID == uuid.Nil {
 		e.ID = uuid.Must(uuid.NewV7())
-		return &e, true, s.change(ctx, "mark.created", &e)
+		return &e, true, s.change(ctx, pg.New(s.pool), "mark.created", &e)
 	}
-	err = s.alone(ctx, e.License, e.ID, func() error {
+	err = s.alone(ctx, e.License, e.ID, func(q *pg.Queries) error {
 		before, err := s.find(ctx, e.License, e.ID)
 		switch {
 		case err != nil:
 			return err
 		case before == nil:
 			stored, made = &e, true
-			return s.change(ctx, "mark.created", &e)
+			return s.change(ctx, q, "mark.created", &e)
 		case before.Deleted, !same(before, &e, timed):
 			return ErrTaken
 		}
@@ -206,7 +206,7 @@ func same(a, b *schema.Event, timed bool) bool {
 
 // Delete takes a mark away for good, wherever it came from; ErrUnknown where there is none.
 func (s *Store) Delete(ctx context.Context, license, id uuid.UUID) error {
-	return s.alone(ctx, license, id, func() error {
+	return s.alone(ctx, license, id, func(q *pg.Queries) error {
 		e, err := s.find(ctx, license, id)
 		if err != nil {
 			return err
@@ -215,27 +215,28 @@ func (s *Store) Delete(ctx context.Context, license, id uuid.UUID) error {
 			return ErrUnknown
 		}
 		e.Deleted, e.Version = true, schema.EventDeleted
-		return s.change(ctx, "mark.deleted", e)
+		return s.change(ctx, q, "mark.deleted", e)
 	})
 }
 
-// alone makes requests for one mark follow each other, whichever process has them.
-func (s *Store) alone(ctx context.Context, license, id uuid.UUID, do func() error) error {
+// alone makes requests for one mark follow each other, whichever process has them. do works with the connection that it
+// holds: asking the pool for another one would let many requests wait for each other.
+func (s *Store) alone(ctx context.Context, license, id uuid.UUID, do func(*pg.Queries) error) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := pg.New(tx).LockThing(ctx, "event "+license.String()+" "+id.String()); err != nil {
 			return fmt.Errorf("wait for another request: %w", err)
 		}
-		return do()
+		return do(pg.New(tx))
 	})
 }
 
 // change writes a mark, and then down that it was: where that fails, the request does and is sent again.
-func (s *Store) change(ctx context.Context, action string, e *schema.Event) error {
+func (s *Store) change(ctx context.Context, q *pg.Queries, action string, e *schema.Event) error {
 	if err := s.write(ctx, e); err != nil {
 		return err
 	}
 	details := map[string]any{"kind": e.Kind, "title": e.Title, "server_id": e.ServerID}
-	return audit.Write(ctx, pg.New(s.pool), s.now(), audit.Done(ctx, action, e.License, "mark", e.ID.String(), details))
+	return audit.Write(ctx, q, s.now(), audit.Done(ctx, action, e.License, "mark", e.ID.String(), details))
 }
 
 func (s *Store) write(ctx context.Context, e *schema.Event) error {
