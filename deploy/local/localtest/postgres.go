@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -72,7 +73,10 @@ func (s *PostgresServer) NewDatabase(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", s.made.Add(1))
 	s.exec(t, "CREATE DATABASE "+name)
-	t.Cleanup(func() { s.exec(t, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	t.Cleanup(func() {
+		// An autovacuum worker, whom only a superuser may end, holds a database for a moment.
+		CheckFor(t, stopLimit, 100*time.Millisecond, func() error { return s.try("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") })
+	})
 	u, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -83,16 +87,21 @@ func (s *PostgresServer) NewDatabase(t testing.TB) string {
 
 func (s *PostgresServer) exec(t testing.TB, statement string) {
 	t.Helper()
+	if err := s.try(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *PostgresServer) try(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.URL())
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer conn.Close(ctx) //nolint:errcheck // test
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Fatal(err)
-	}
+	_, err = conn.Exec(ctx, statement)
+	return err
 }
 
 // Start starts a stopped or killed server on the same port and data.
