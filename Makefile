@@ -66,9 +66,9 @@ lint: web agent ## go vet, golangci-lint, formatting, generated files are curren
 	@cd $(WEB) && npm run --silent lint
 
 test-go: web engines ## Go tests on real ClickHouse, PostgreSQL and NATS
-	go test -count=1 -timeout 15m $(PURE)
-	go test -count=1 -timeout 15m -run TestIngestMemoryIsBounded ./cmd/corrosion
-	go test $(RACE) -count=1 -timeout 15m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
+	go test -count=1 -timeout 25m $(PURE)
+	go test -count=1 -timeout 25m -run TestIngestMemoryIsBounded ./cmd/corrosion
+	go test $(RACE) -count=1 -timeout 40m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
 test-web: web ## the dashboard's unit tests
 	cd $(WEB) && npm run --silent test
