@@ -149,6 +149,18 @@ func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
 	return nil
 }
 
+// OpenStreams makes the streams what the settings say, so that what is published from now on waits for Run. Run does the
+// same, later: only once partitions are its own. Errors are those of NATS, and the end of ctx.
+func (i *Ingester) OpenStreams(ctx context.Context) error {
+	c := i.pipeline.config
+	for _, stream := range append(statsStreams(c.Streams, c.Partitions.Count), eventStream(c.Streams), deadStream(c.Streams)) {
+		if _, _, err := ensureStream(ctx, i.backlog.js, stream); err != nil {
+			return fmt.Errorf("ingest: %w", err)
+		}
+	}
+	return nil
+}
+
 // Run works until ctx ends or Close is called. Then it stops pulling, stores and acknowledges what is held within
 // StopTimeout, and returns nil; what is left by then JetStream delivers again, and a log line says how much that was.
 // Run may be called once.

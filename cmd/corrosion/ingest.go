@@ -27,7 +27,7 @@ func (c *ingestCommand) Run(e *env) (err error) {
 		if err := r.openPostgres(e.ctx); err != nil {
 			return err
 		}
-		if err := r.startIngest(c.ingestFlags); err != nil {
+		if err := r.startIngest(e.ctx, c.ingestFlags); err != nil {
 			return err
 		}
 		if err := r.startProbes(e.ctx, c.ProbeListen); err != nil {

@@ -130,8 +130,11 @@ func (r *roles) dialClickHouse() error {
 	return nil
 }
 
-// startIngest runs the ingester until close.
-func (r *roles) startIngest(f ingestFlags) error {
+// openStreamsLimit is how long a start waits for a NATS that is not there yet.
+const openStreamsLimit = 5 * time.Second
+
+// startIngest runs the ingester until close. Once it returns, JetStream keeps what is published.
+func (r *roles) startIngest(ctx context.Context, f ingestFlags) error {
 	config := ingest.DefaultConfig()
 	config.NATSURL, config.ClickHouseURL = r.NATSURL, r.ClickHouseURL
 	config.Streams.MaxBytes, config.Streams.Replicas = f.StreamMaxBytes, f.StreamReplicas
@@ -142,6 +145,11 @@ func (r *roles) startIngest(f ingestFlags) error {
 		return err
 	}
 	r.ingester = ingester
+	opening, cancel := context.WithTimeout(ctx, openStreamsLimit)
+	defer cancel()
+	if err := ingester.OpenStreams(opening); err != nil {
+		r.log.Warn("what is published before NATS answers is lost; trying on", "error", err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- ingester.Run(context.Background()) }() // Close ends it
 	r.onClose("ingest", func(context.Context) error { return errors.Join(ingester.Close(), <-done) })

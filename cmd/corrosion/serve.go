@@ -74,7 +74,7 @@ func (c *serveCommand) open(e *env, r *roles) error {
 			return err
 		}
 	}
-	if err := r.startIngest(c.ingestFlags); err != nil {
+	if err := r.startIngest(e.ctx, c.ingestFlags); err != nil {
 		return err
 	}
 	if err := r.startAggregator(); err != nil {
