@@ -138,7 +138,7 @@ func DefaultConfig() Config {
 			Bytes: 64 << 20,
 			// Visible within a second: 250 ms of waiting, some 50 ms of INSERT. Four parts a second merge easily.
 			MinAge: 250 * time.Millisecond,
-			MaxAge: 800 * time.Millisecond,
+			MaxAge: 650 * time.Millisecond,
 		},
 		Quotas:        schema.DefaultQuotas(),
 		Retry:         RetryConfig{Min: 100 * time.Millisecond, Max: 5 * time.Second},
