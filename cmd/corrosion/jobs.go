@@ -82,7 +82,30 @@ type jobsRunCommand struct {
 	To   time.Time `format:"2006-01-02T15:04:05Z07:00" help:"End of the time to look at (RFC 3339)."`
 }
 
-// Run runs one job in this process, unless another one runs it.
+// turnPoll is how often a run that waits for another one looks again.
+const turnPoll = 500 * time.Millisecond
+
+// runInTurn runs the job once no other run holds its lock; the other may take minutes, and whoever waits sees for how long.
+func (c *jobsRunCommand) runInTurn(e *env, a *aggregator.Aggregator, progress func(done, total int64)) (aggregator.Figures, error) {
+	begun := time.Now()
+	for told := -time.Minute; ; {
+		f, err := a.RunNow(e.ctx, c.Job, aggregator.Manual, aggregator.Window{From: c.From, To: c.To}, progress)
+		if !errors.Is(err, aggregator.ErrBusy) {
+			return f, err
+		}
+		if waited := time.Since(begun); waited-told >= 10*time.Second {
+			fmt.Fprintf(e.stderr, "waiting for another run to end (%s so far; `corrosion jobs` shows it, Ctrl-C stops waiting)\n", waited.Round(time.Second))
+			told = waited
+		}
+		select {
+		case <-e.ctx.Done():
+			return f, e.ctx.Err()
+		case <-time.After(turnPoll):
+		}
+	}
+}
+
+// Run runs one job in this process, after another run of it.
 func (c *jobsRunCommand) Run(e *env) (err error) {
 	if !c.From.IsZero() && !c.To.IsZero() && !c.From.Before(c.To) {
 		return errors.New("--from must be before --to")
@@ -104,11 +127,9 @@ func (c *jobsRunCommand) Run(e *env) (err error) {
 	}
 	defer a.Close() //nolint:errcheck // nothing was started
 	bar := newProgress(e.stderr, c.Job, "steps")
-	f, err := a.RunNow(e.ctx, c.Job, aggregator.Manual, aggregator.Window{From: c.From, To: c.To}, bar.update)
+	f, err := c.runInTurn(e, a, bar.update)
 	bar.finish()
 	switch {
-	case errors.Is(err, aggregator.ErrBusy):
-		return fmt.Errorf("%s runs elsewhere just now: see `corrosion jobs`, and try again", c.Job)
 	case errors.Is(err, aggregator.ErrUnknownJob):
 		return fmt.Errorf("no job %q: there are %s", c.Job, strings.Join(a.Names(), ", "))
 	case err != nil:

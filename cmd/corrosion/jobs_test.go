@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"corrosion/deploy/local/localtest"
 )
@@ -24,12 +27,9 @@ func TestJobs(t *testing.T) {
 		}
 	}
 	p.awaitSamples(license, 120)
-	localtest.CheckFor(t, 20*time.Second, 50*time.Millisecond, func() error {
-		if code, out, stderr := p.try("jobs", "run", "verify", "--from", at.Format(time.RFC3339)); code != 0 || !strings.Contains(out, "1 hours checked") {
-			return fmt.Errorf("exit %d: %s %s", code, out, stderr) // the platform's own may be running
-		}
-		return nil
-	})
+	if out := p.corrosion("jobs", "run", "verify", "--from", at.Format(time.RFC3339)); !strings.Contains(out, "1 hours checked") {
+		t.Errorf("jobs run verify: %s", out)
+	}
 	got := p.sql("SELECT peak_players, toUnixTimestamp(assumeNotNull(peak_at)), avg_players, servers_reporting, samples FROM corrosion.network_hourly WHERE license_id = '" + license + "'")
 	if want := fmt.Sprintf("128\t%d\t69\t2\t120", at.Add(59*time.Minute).Unix()); got != want {
 		t.Errorf("network_hourly has %q, want %q", got, want)
@@ -49,5 +49,44 @@ func TestJobs(t *testing.T) {
 	}
 	if _, body := p.get("", "/metrics", nil, nil); !strings.Contains(body, "corrosion_aggregator_hours_checked_total") {
 		t.Error("/metrics has nothing of the aggregator")
+	}
+}
+
+// A run by hand that meets another one waits for it, says so, and can be told to wait no longer.
+func TestJobsRunInTurn(t *testing.T) {
+	p := startPlatform(t)
+	other, err := pgx.Connect(t.Context(), p.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(t.Context()) //nolint:errcheck // the test is over
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock(hashtext('corrosion jobs'), hashtext($1))", "tables"); err != nil {
+		t.Fatal(err)
+	}
+	start := func() (log *lockedBuffer, stop context.CancelFunc, ended chan int) {
+		ctx, stop := context.WithCancel(t.Context())
+		log, ended = &lockedBuffer{}, make(chan int, 1)
+		e := &env{ctx: ctx, stdin: strings.NewReader(""), stdout: log, stderr: log, hurry: make(chan struct{})}
+		go func() { ended <- run(e, []string{"jobs", "run", "verify", "--data", p.data}) }()
+		localtest.CheckFor(t, 30*time.Second, 20*time.Millisecond, func() error {
+			if !strings.Contains(log.String(), "waiting for another run") {
+				return fmt.Errorf("it does not say that it waits: %s", log)
+			}
+			return nil
+		})
+		return log, stop, ended
+	}
+	log, stop, ended := start()
+	stop()
+	if code := <-ended; code == 0 {
+		t.Errorf("told to stop waiting: exit 0, want another\n%s", log)
+	}
+	log, stop, ended = start()
+	defer stop()
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock_all()"); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-ended; code != 0 || !strings.Contains(log.String(), "hours checked") {
+		t.Errorf("after the other run: exit %d\n%s", code, log)
 	}
 }
