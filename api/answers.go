@@ -14,10 +14,13 @@ const (
 	mostAnswer  = 128 << 10
 )
 
-// answers remembers what a license was answered a moment ago: dashboards of many people ask the same.
+// answers remembers what a license was answered a moment ago: dashboards of many people ask the same. Of those who ask at
+// once one is answered anew; the others get the older answer where there is one (stale-while-revalidate, RFC 5861), or wait for it.
 type answers struct {
-	mu   sync.RWMutex // covers kept
+	mu   sync.Mutex // covers kept and asked
 	kept map[answerKey]keptAnswer
+	// asked are the questions that are being answered; the channel closes at the end.
+	asked map[answerKey]chan struct{}
 }
 
 // answerKey is who asked for what; the license is part of it, so that no answer crosses a wall.
@@ -32,10 +35,39 @@ type keptAnswer struct {
 	headers [][2]string
 }
 
-func (a *answers) find(key answerKey, now time.Time) (keptAnswer, bool) {
-	a.mu.RLock()
+// find gives what is remembered and good at now. Where there is nothing and somebody asks already, wait is closed once that
+// is over; where nobody does, the caller has to ask, and to call done.
+func (a *answers) find(key answerKey, now time.Time, stale time.Duration) (kept keptAnswer, good bool, wait <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	kept, ok := a.kept[key]
-	a.mu.RUnlock()
+	if ok && now.Before(kept.until) {
+		return kept, true, nil
+	}
+	asking := a.asked[key]
+	if asking == nil {
+		if a.asked == nil {
+			a.asked = map[answerKey]chan struct{}{}
+		}
+		a.asked[key] = make(chan struct{})
+		return kept, false, nil
+	}
+	return kept, ok && now.Before(kept.until.Add(stale)), asking
+}
+
+// done lets those go on who wait for the question.
+func (a *answers) done(key answerKey) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.asked[key])
+	delete(a.asked, key)
+}
+
+// look gives what is remembered and good at now.
+func (a *answers) look(key answerKey, now time.Time) (keptAnswer, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept, ok := a.kept[key]
 	return kept, ok && now.Before(kept.until)
 }
 
@@ -55,20 +87,38 @@ func (a *answers) keep(key answerKey, kept keptAnswer) {
 	a.kept[key] = kept
 }
 
-// remembered answers a read of figures from memory, for Config.AnswerTTL after it was answered. It runs within the walls.
+// remembered answers a read of figures from memory, for Config.AnswerTTL after it was answered, and for as long again while
+// somebody else is answered anew. It runs within the walls.
 func (s *Server) remembered(c *fiber.Ctx) error {
 	license, err := stateOf(c).license()
 	if s.cfg.AnswerTTL <= 0 || c.Method() != fiber.MethodGet || err != nil {
 		return c.Next()
 	}
-	key, now := answerKey{license, c.OriginalURL()}, s.deps.Now()
-	if kept, ok := s.answers.find(key, now); ok {
+	key := answerKey{license, c.OriginalURL()}
+	kept, good, wait := s.answers.find(key, s.deps.Now(), s.cfg.AnswerTTL)
+	if !good && wait != nil {
+		select {
+		case <-wait:
+		case <-c.UserContext().Done():
+			return c.Next() // which says what a request says that took too long
+		}
+		if kept, good = s.answers.look(key, s.deps.Now()); !good { // it failed, or cannot be remembered
+			return c.Next()
+		}
+	}
+	if good {
 		for _, header := range kept.headers {
 			c.Set(header[0], header[1])
 		}
 		stateOf(c).route = c.Path()
 		return c.Send(kept.body)
 	}
+	defer s.answers.done(key)
+	return s.answerAnew(c, key)
+}
+
+// answerAnew answers and remembers what may be.
+func (s *Server) answerAnew(c *fiber.Ctx, key answerKey) error {
 	if err := c.Next(); err != nil {
 		return err
 	}

@@ -1,13 +1,17 @@
 package api
 
 import (
+	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"corrosion/api/auth"
+	"corrosion/api/query"
+	"corrosion/deploy/local/localtest"
 )
 
 // What was answered a moment ago is answered again from memory: to the same license alone, for the same question, and
@@ -37,6 +41,56 @@ func TestAnswersAreRemembered(t *testing.T) {
 	if metrics := h.get(t, "/metrics", "").body; strings.Contains(metrics, `route="/api/analytics/timeseries?`) || !strings.Contains(metrics, `route="/api/analytics/timeseries"`) {
 		t.Error("remembered answers are not counted by their template")
 	}
+}
+
+// Of many who ask the same at once, one is answered anew; while it is, others get the answer of before, for a moment.
+func TestOneOfManyAsksAnew(t *testing.T) {
+	clock := &clock{now: time.Now()}
+	h := open(t, unreachable, func(c *Config, d *Deps) { c.AnswerTTL, d.Now = time.Second, clock.Now })
+	token := h.token(t, ourLicense, auth.Viewer)
+	const call, others = "/api/analytics/summary?range=24h", 8
+	h.queries.gate = make(chan struct{})
+	var group sync.WaitGroup
+	for range others {
+		group.Go(func() { h.get(t, call, token).ok(t, 200, nil) })
+	}
+	close(h.queries.gate)
+	group.Wait()
+	if h.queries.asked != 1 {
+		t.Errorf("%d of %d asked anew, want 1", h.queries.asked, others)
+	}
+
+	clock.pass(time.Second)
+	h.queries.gate = make(chan struct{})
+	group.Go(func() { h.get(t, call, token).ok(t, 200, nil) })
+	localtest.CheckFor(t, 5*time.Second, time.Millisecond, func() error {
+		if !h.answers.asking() {
+			return errors.New("nobody asks")
+		}
+		return nil
+	})
+	h.get(t, call, token).ok(t, 200, nil) // would hang if it waited for the gate
+	close(h.queries.gate)
+	group.Wait()
+	if h.queries.asked != 2 {
+		t.Errorf("asked %d times, want 2", h.queries.asked)
+	}
+
+	clock.pass(time.Second)
+	h.queries.err = query.ErrUnavailable
+	for range 2 {
+		h.get(t, call, token).problem(t, 503, "unavailable")
+	}
+	if h.queries.asked != 4 || h.answers.asking() {
+		t.Errorf("asked %d times, want 4: what fails is not remembered", h.queries.asked)
+	}
+}
+
+// asking is whether a question is being answered.
+func (a *answers) asking() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.asked) > 0
 }
 
 func TestAnswersAreBounded(t *testing.T) {

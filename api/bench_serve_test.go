@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -13,6 +14,7 @@ import (
 	"corrosion/api/audit"
 	"corrosion/api/auth"
 	"corrosion/api/encode"
+	"corrosion/api/module"
 	"corrosion/api/query"
 	"corrosion/api/ratestore"
 	"corrosion/api/registry"
@@ -51,6 +53,10 @@ func openBench(postgres, clickhouseURL string, keys *auth.Keys) (*Server, benchP
 	if err != nil {
 		return nil, places, err
 	}
+	catalogue, err := benchCatalogue(ctx, pool, keys)
+	if err != nil {
+		return nil, places, err
+	}
 	registerer := prometheus.NewRegistry()
 	cfg := DefaultConfig()
 	plenty := Quota{Requests: 100_000_000, Window: time.Minute}
@@ -58,7 +64,7 @@ func openBench(postgres, clickhouseURL string, keys *auth.Keys) (*Server, benchP
 	server, err := New(cfg, Deps{
 		Queries: query.New(conn, query.DefaultConfig(), time.Now), Registry: registry.New(pool, conn, time.Now), Events: struct{ Events }{},
 		Exporter: exporter, Keys: keys, Licenses: fakeLicenses{ourLicense: LicenseActive}, Quotas: fakeQuotas(schema.DefaultQuotas()),
-		Accounts: people, Limits: ratestore.New(pg.New(pool)), Gatherer: registerer, Registerer: registerer, Logger: slog.New(slog.DiscardHandler),
+		Modules: catalogue, Purchases: struct{ Purchases }{}, Accounts: people, Limits: ratestore.New(pg.New(pool)), Gatherer: registerer, Registerer: registerer, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, places, err
@@ -72,6 +78,23 @@ func openBench(postgres, clickhouseURL string, keys *auth.Keys) (*Server, benchP
 	}
 	places.Person, err = benchPerson(ctx, people)
 	return server, places, err
+}
+
+// benchCatalogue is the catalogue with what every platform has.
+func benchCatalogue(ctx context.Context, pool *pgxpool.Pool, keys *auth.Keys) (*module.Catalogue, error) {
+	dir, err := os.MkdirTemp("", "corrosion-bench-")
+	if err != nil {
+		return nil, err
+	}
+	files, err := module.NewFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := module.New(module.Deps{Store: store.New(pool), Files: files, Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	return catalogue, catalogue.Seed(ctx)
 }
 
 // benchPerson signs somebody in.

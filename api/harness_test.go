@@ -60,9 +60,14 @@ type fakeQueries struct {
 	ingest     query.IngestRequest
 	asked      int
 	err        error
+	// gate holds summaries until it is closed, where there is one.
+	gate chan struct{}
 }
 
 func (f *fakeQueries) Summary(_ context.Context, r query.SummaryRequest) (*query.Summary, error) {
+	if f.gate != nil {
+		<-f.gate
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.summary = r

@@ -20,17 +20,11 @@ type Profile struct {
 // Me reads the account of a person.
 func (s *Service) Me(ctx context.Context, who Person) (p Profile, err error) {
 	q := s.store.Queries()
-	if p.User, err = q.FindUser(ctx, who.Account); err != nil {
+	row, err := q.FindProfile(ctx, who.Account)
+	if err != nil {
 		return p, fmt.Errorf("find the account: %w", err)
 	}
-	if p.Memberships, err = q.ListMemberships(ctx, who.Account); err != nil {
-		return p, fmt.Errorf("list the account's licenses: %w", err)
-	}
-	factor, err := q.FindTOTP(ctx, who.Account)
-	if err != nil && !store.Missing(err) {
-		return p, fmt.Errorf("find the second factor: %w", err)
-	}
-	p.TOTP = err == nil && factor.ConfirmedAt != nil
-	p.RecoveryCodes, err = q.CountRecoveryCodes(ctx, who.Account)
-	return p, store.Wrap("count the recovery codes", err)
+	p = Profile{User: row.User, TOTP: row.TotpOn, RecoveryCodes: row.RecoveryCodes}
+	p.Memberships, err = q.ListMemberships(ctx, who.Account)
+	return p, store.Wrap("list the account's licenses", err)
 }

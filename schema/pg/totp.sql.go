@@ -31,18 +31,6 @@ func (q *Queries) ConfirmTOTP(ctx context.Context, arg ConfirmTOTPParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const countRecoveryCodes = `-- name: CountRecoveryCodes :one
-SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND used_at IS NULL
-`
-
-// CountRecoveryCodes is how many are left.
-func (q *Queries) CountRecoveryCodes(ctx context.Context, userID uuid.UUID) (int64, error) {
-	row := q.db.QueryRow(ctx, countRecoveryCodes, userID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const createRecoveryCodes = `-- name: CreateRecoveryCodes :exec
 INSERT INTO recovery_codes (user_id, digest) SELECT $1, unnest($2::bytea[])
 `

@@ -88,6 +88,41 @@ func (q *Queries) CreateUserIfNew(ctx context.Context, arg CreateUserIfNewParams
 	return result.RowsAffected(), nil
 }
 
+const findProfile = `-- name: FindProfile :one
+SELECT users.id, users.email, users.password_hash, users.must_change_password, users.created_at, users.email_key, users.name, users.platform_admin, users.email_confirmed_at, users.password_changed_at, users.last_login_at,
+    EXISTS (SELECT FROM totp WHERE totp.user_id = users.id AND confirmed_at IS NOT NULL) AS totp_on,
+    (SELECT count(*) FROM recovery_codes WHERE recovery_codes.user_id = users.id AND used_at IS NULL) AS recovery_codes
+FROM users WHERE users.id = $1
+`
+
+type FindProfileRow struct {
+	User          User
+	TotpOn        bool
+	RecoveryCodes int64
+}
+
+// FindProfile reads an account with what it has of a second factor: whether one is on, and how many recovery codes are left.
+func (q *Queries) FindProfile(ctx context.Context, id uuid.UUID) (FindProfileRow, error) {
+	row := q.db.QueryRow(ctx, findProfile, id)
+	var i FindProfileRow
+	err := row.Scan(
+		&i.User.ID,
+		&i.User.Email,
+		&i.User.PasswordHash,
+		&i.User.MustChangePassword,
+		&i.User.CreatedAt,
+		&i.User.EmailKey,
+		&i.User.Name,
+		&i.User.PlatformAdmin,
+		&i.User.EmailConfirmedAt,
+		&i.User.PasswordChangedAt,
+		&i.User.LastLoginAt,
+		&i.TotpOn,
+		&i.RecoveryCodes,
+	)
+	return i, err
+}
+
 const findUser = `-- name: FindUser :one
 SELECT id, email, password_hash, must_change_password, created_at, email_key, name, platform_admin, email_confirmed_at, password_changed_at, last_login_at FROM users WHERE id = $1
 `

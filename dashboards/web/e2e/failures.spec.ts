@@ -41,6 +41,7 @@ test('stale figures stay, with since when and why', async ({ page }) => {
   await expect(card(page, 'Players now')).toContainText('1,834')
   await expectAccessible(page)
   await screenshot(page, 'stale')
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000) // it must not come back by itself first
   down = false
   await page.getByRole('button', { name: 'Try now' }).click()
   await expect(page.getByText('Not up to date')).toHaveCount(0)

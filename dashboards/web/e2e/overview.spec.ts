@@ -49,6 +49,7 @@ test('what was not measured is a dash, and its chart says so', async ({ page }) 
     const none = { avg: null, p95: null, p99: null, max: null }
     if (path.endsWith('/summary'))
       return summary(query, { frame_ms: none, entities: none, uptime_percent: null })
+    if (!path.endsWith('/timeseries')) return null
     const answer = timeseries(query)
     for (const s of answer.series) if (s.metric === 'frame_ms') s.values = s.values.map(() => null)
     return answer

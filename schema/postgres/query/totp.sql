@@ -39,7 +39,3 @@ DELETE FROM recovery_codes WHERE user_id = @user_id;
 -- name: UseRecoveryCode :execrows
 -- UseRecoveryCode uses a code up; no row = there is none, or it has been used.
 UPDATE recovery_codes SET used_at = @now::timestamptz WHERE user_id = @user_id AND digest = @digest AND used_at IS NULL;
-
--- name: CountRecoveryCodes :one
--- CountRecoveryCodes is how many are left.
-SELECT count(*) FROM recovery_codes WHERE user_id = @user_id AND used_at IS NULL;

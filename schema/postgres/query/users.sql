@@ -18,6 +18,13 @@ SELECT * FROM users WHERE email_key = @email_key;
 -- FindUser reads an account.
 SELECT * FROM users WHERE id = @id;
 
+-- name: FindProfile :one
+-- FindProfile reads an account with what it has of a second factor: whether one is on, and how many recovery codes are left.
+SELECT sqlc.embed(users),
+    EXISTS (SELECT FROM totp WHERE totp.user_id = users.id AND confirmed_at IS NOT NULL) AS totp_on,
+    (SELECT count(*) FROM recovery_codes WHERE recovery_codes.user_id = users.id AND used_at IS NULL) AS recovery_codes
+FROM users WHERE users.id = @id;
+
 -- name: LockUser :one
 -- LockUser reads an account and keeps others from changing it until the transaction ends.
 SELECT * FROM users WHERE id = @id FOR UPDATE;
