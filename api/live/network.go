@@ -42,13 +42,13 @@ type network struct {
 	staleSince          time.Time
 	// notices are the latest, in order; those of frame 0 are for the next one. Who has a frame before unheard has missed
 	// some and needs a snapshot.
-	notices []notice
-	unheard uint64
-	views               map[string]*view
-	listeners           map[*Listener]struct{}
-	next                chan struct{} // closes with the next frame
-	subscriptions       []*nats.Subscription
-	idle                *time.Timer
+	notices       []notice
+	unheard       uint64
+	views         map[string]*view
+	listeners     map[*Listener]struct{}
+	next          chan struct{} // closes with the next frame
+	subscriptions []*nats.Subscription
+	idle          *time.Timer
 }
 
 func newNetwork(h *Hub, license uuid.UUID) *network {
