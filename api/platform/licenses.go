@@ -133,10 +133,17 @@ func suspend(ctx context.Context, q *pg.Queries, now time.Time, id uuid.UUID, re
 	if err := oneLicense(n, err); err != nil {
 		return err
 	}
-	if err := q.PutSuspension(ctx, pg.PutSuspensionParams{LicenseID: id, Reason: reason, SuspendedBy: by, At: now}); err != nil {
+	var details map[string]any
+	if reason == "" { // commands need give none
+		err = q.DeleteSuspension(ctx, id)
+	} else {
+		details = map[string]any{"reason": reason}
+		err = q.PutSuspension(ctx, pg.PutSuspensionParams{LicenseID: id, Reason: reason, SuspendedBy: by, At: now})
+	}
+	if err != nil {
 		return fmt.Errorf("change license: %w", err)
 	}
-	return audit.Write(ctx, q, now, audit.Done(ctx, "license.suspended", id, "license", id.String(), map[string]any{"reason": reason}))
+	return audit.Write(ctx, q, now, audit.Done(ctx, "license.suspended", id, "license", id.String(), details))
 }
 
 func resume(ctx context.Context, q *pg.Queries, now time.Time, id uuid.UUID) error {
