@@ -357,3 +357,31 @@ func TestRegistrationClosed(t *testing.T) {
 	p := openPeople(t, func(c *account.Config, _ *account.Deps) { c.Registration = false })
 	p.post(registerPath, "", object{"email": "ada@example.org", "password": goodPassword}).problem(t, 403, "registration-closed")
 }
+
+// An invitation goes by mail alone: whoever invites is given no link, and the one in the mail joins once.
+func TestInvitationByMail(t *testing.T) {
+	box := &mailbox{}
+	p, _ := openMailing(t, box.serve(t, "127.0.0.1:0"))
+	p.post(registerPath, "", object{"email": "ada@example.org", "password": goodPassword}).ok(t, 202, nil)
+	var ada TokensBody
+	p.post(confirmPath, "", object{"token": tokenIn(t, box.await(t, 1), "confirm-email"), "password": goodPassword, "delivery": "body"}).ok(t, 200, &ada)
+	var license MadeLicenseBody
+	p.post(licensesPath, ada.AccessToken, object{"name": "Ada's network"}).ok(t, 201, &license)
+	p.post(tokenPath, ada.AccessToken, object{"license_id": license.LicenseID}).ok(t, 200, &ada)
+	sent := box.count()
+	var made MadeInvitationBody
+	if a := p.post(invitationsPath, ada.AccessToken, object{"email": "bob@example.org", "role": "viewer"}).ok(t, 201, &made); made.Link != nil || !made.Mail || strings.Contains(a.body, "token=") {
+		t.Errorf("who invites is given %s", a.body)
+	}
+	text := box.await(t, sent+1)
+	if !strings.Contains(text, "bob@example.org") || !strings.Contains(text, "Ada's network") {
+		t.Errorf("the mail is %s", text)
+	}
+	in := object{"token": tokenIn(t, text, `[a-z/-]+`), "password": goodPassword, "name": "Bob", "delivery": "body"}
+	var bob TokensBody
+	p.post(acceptPath, "", in).ok(t, 200, &bob)
+	if bob.LicenseID == nil || *bob.LicenseID != license.LicenseID || bob.Role == nil || *bob.Role != auth.Viewer {
+		t.Errorf("Bob is %+v", bob)
+	}
+	p.post(acceptPath, "", in).problem(t, 410, "link-invalid")
+}

@@ -4,17 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
 	"corrosion/api/platform"
 	"corrosion/api/query"
+	"corrosion/schema"
 )
 
 const adminRetentionPath = adminPrefix + "/retention"
 
-type adminRetentionOutput struct{ Body platform.Kept }
+type adminRetentionOutput struct {
+	ETag string `header:"ETag" doc:"For If-Match and If-None-Match"`
+	Body platform.Kept
+}
 
 type adminLossesInput struct {
 	RawDays    string `query:"raw_days" doc:"Days that raw samples would be kept: 1 to 3650; absent = as it is."`
@@ -29,7 +35,8 @@ type AdminLosses struct {
 type adminLossesOutput struct{ Body AdminLosses }
 
 type adminRetentionInput struct {
-	Body struct {
+	IfMatch string `header:"If-Match" doc:"The ETag that was read last: the change is refused where somebody else was faster."`
+	Body    struct {
 		RawDays    *int `json:"raw_days,omitempty" minimum:"1" maximum:"3650" doc:"Days that raw samples are kept; absent = as it is."`
 		HourlyDays *int `json:"hourly_days,omitempty" minimum:"1" maximum:"3650" doc:"Days that hours are kept, from raw_days; absent = as it is."`
 		Confirm    bool `json:"confirm,omitempty" doc:"Needed where a shorter time deletes rows: GET …/losses tells which."`
@@ -59,7 +66,7 @@ func (s *Server) adminRetention(c *fiber.Ctx, in *inputs) error {
 	if err != nil {
 		return query.Classify(c.UserContext(), err)
 	}
-	return sendJSON(c, http.StatusOK, kept)
+	return sendRetention(c, kept)
 }
 
 func (s *Server) adminLosses(c *fiber.Ctx, in *inputs) error {
@@ -90,11 +97,24 @@ func (s *Server) adminSetRetention(c *fiber.Ctx, in *inputs) error {
 	if err := in.err(); err != nil {
 		return err
 	}
-	kept, err := s.deps.Platform.SetRetention(c.UserContext(), change, confirm)
+	const day = 24 * time.Hour
+	match := c.Get(fiber.HeaderIfMatch)
+	kept, err := s.deps.Platform.SetRetention(c.UserContext(), change, confirm, func(now schema.Retention) bool {
+		return fits(match, retentionTag(int(now.Raw/day), int(now.Hourly/day)))
+	})
 	if err != nil {
 		return retentionFault(c, "body.hourly_days", err)
 	}
-	return sendJSON(c, http.StatusOK, kept)
+	return sendRetention(c, kept)
+}
+
+// sendRetention tags it by what PATCH changes of it: how much the tables hold changes by itself.
+func sendRetention(c *fiber.Ctx, kept platform.Kept) error {
+	return sendTagged(c, http.StatusOK, kept, retentionTag(kept.RawDays, kept.HourlyDays))
+}
+
+func retentionTag(rawDays, hourlyDays int) string {
+	return strings.Trim(strongTag(fmt.Appendf(nil, "retention %d %d", rawDays, hourlyDays)), `"`)
 }
 
 func (b *body) days(name string) *int {
@@ -110,6 +130,8 @@ func (b *body) days(name string) *int {
 func retentionFault(c *fiber.Ctx, location string, err error) error {
 	var lost *platform.LossError
 	switch {
+	case errors.Is(err, platform.ErrChanged):
+		return err
 	case errors.Is(err, platform.ErrRetention):
 		return invalid(location, err.Error(), nil)
 	case errors.As(err, &lost):

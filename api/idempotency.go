@@ -28,11 +28,17 @@ func takesKeys(method, path string) bool {
 	return method == http.MethodPost && strings.HasPrefix(path, "/api/") && accessOf(path) != byAnybody && !strings.HasPrefix(path, accountPrefix+"/")
 }
 
+// remembersKeys tells whether an operation writes the key down with what it makes, in the same transaction. Such a key is
+// the license's and holds for good, and a process that dies before it answers leaves none in use.
+func remembersKeys(path string) bool {
+	return strings.HasPrefix(path, modulesPath+"/") && (strings.HasSuffix(path, "/purchase") || strings.HasSuffix(path, "/install"))
+}
+
 // idempotent answers a POST whose key was used already as it was answered then, for a day. It runs inside the walls, so
 // that an answer goes only to who had it before.
 func (s *Server) idempotent(c *fiber.Ctx) error {
 	key := c.Get(idempotencyHeader)
-	if key == "" || s.deps.Idempotency == nil || !takesKeys(c.Method(), c.Path()) {
+	if key == "" || s.deps.Idempotency == nil || !takesKeys(c.Method(), c.Path()) || remembersKeys(c.Path()) {
 		return c.Next()
 	}
 	if !harmlessKey(key) {

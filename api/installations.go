@@ -28,7 +28,7 @@ const (
 
 type installInput struct {
 	Slug string `path:"slug" doc:"The module."`
-	Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key again gives the installation that is there."`
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The license's; the same key again gives the installation that is there. With another body it is a 422 idempotency-key-reused."`
 	Body struct {
 		ServerID string `json:"server_id" doc:"[A-Za-z0-9_-]{1,64}"`
 		Version  string `json:"version,omitempty" doc:"Which version; left out = the latest." example:"1.0.0"`
@@ -121,9 +121,6 @@ func pathModule(c *fiber.Ctx) (string, error) {
 	return slug, nil
 }
 
-// maxKey bounds idempotency keys, bytes: rollouts put words before theirs.
-const maxKey = 200
-
 func (s *Server) install(c *fiber.Ctx, who asker, in *inputs) error {
 	slug, err := pathModule(c)
 	if err != nil {
@@ -135,13 +132,10 @@ func (s *Server) install(c *fiber.Ctx, who asker, in *inputs) error {
 	}
 	ask := installation.Ask{
 		License: who.license, Module: slug, Server: b.text("server_id", schema.MaxServerIDLen, false),
-		Version: b.text("version", command.MaxVersion, false), Key: c.Get("Idempotency-Key"), By: by(c),
+		Version: b.text("version", command.MaxVersion, false), Key: idempotencyKey(c, in), By: by(c),
 	}
 	if !schema.ValidServerID(ask.Server) {
 		b.fault("server_id", "is not a server's id: [A-Za-z0-9_-]{1,64}, none of reply, host, stats, events", clip(ask.Server))
-	}
-	if len(ask.Key) > maxKey {
-		in.add(query.Fault{Location: "header.Idempotency-Key", Message: "must be at most 200 bytes", Value: len(ask.Key)})
 	}
 	if err := in.err(); err != nil {
 		return err

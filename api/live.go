@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"corrosion/api/auth"
 	"corrosion/api/live"
 	"corrosion/api/query"
 	"corrosion/schema"
@@ -40,7 +41,11 @@ func (s *Server) live(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.startLive(c, livePath, live.Ask{License: license, Session: st.credential()}, st.identity.ExpiresAt)
+	ask := live.Ask{License: license, Session: st.credential()}
+	if key := st.identity.Key; key != nil { // installations are for those who may read them elsewhere
+		ask.Measured = !key.Allows(auth.ReadModules)
+	}
+	return s.startLive(c, livePath, ask, st.identity.ExpiresAt)
 }
 
 // demoLive streams the demo license, whose id comes from the settings alone.
@@ -48,14 +53,16 @@ func (s *Server) demoLive(c *fiber.Ctx) error {
 	if s.deps.Demo == nil {
 		return errNotFound
 	}
-	return s.startLive(c, demoLivePath, live.Ask{License: *s.deps.Demo}, time.Time{})
+	return s.startLive(c, demoLivePath, live.Ask{License: *s.deps.Demo, Selection: live.Selection{Measured: true}}, time.Time{})
 }
 
 // startLive answers with a stream that ends at expires, or never.
 func (s *Server) startLive(c *fiber.Ctx, path string, ask live.Ask, expires time.Time) error {
 	st := stateOf(c)
 	in := newInputs(st.values, s.known[path], s.deps.Now(), schema.Retention{})
+	measured := ask.Measured
 	ask.Selection = s.selection(in, ask.License)
+	ask.Measured = measured
 	follow := choice(in, "follow", "true", "false") == "true"
 	if err := in.err(); err != nil {
 		return err

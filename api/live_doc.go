@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"corrosion/api/installation"
 	"corrosion/api/live"
 )
 
@@ -34,7 +35,9 @@ type liveServers struct {
 // describeLive puts the streams, which Fiber answers, into the document.
 func (s *Server) describeLive() {
 	const about = "Server-sent events, each with JSON as data: snapshot (everything; the first event, and again whenever changes are not enough), servers (those that " +
-		"changed, and ids that are gone), totals (everything summed up), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, " +
+		"changed, and ids that are gone), totals (everything summed up), installation (what has become of an installation on one of the servers, within a second of " +
+		"each change, whichever process made it: read /api/modules/installations once behind each snapshot, then follow; not for API keys without read:modules, " +
+		"and not in the demo's stream), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, " +
 		"session-ended, license-suspended, license-unknown, shutting-down). At most four times a second. Comments keep the stream alive every 12 s. Last-Event-ID " +
 		"gives what was missed, or a snapshot. A listener that reads slowly gets fewer events with the latest state; one that takes nothing for 20 s is dropped."
 	describe[liveInput](s, huma.Operation{
@@ -62,7 +65,7 @@ func (s *Server) liveResponse() *huma.Response {
 		data reflect.Type
 	}{
 		{"snapshot", reflect.TypeFor[liveSnapshot]()}, {"servers", reflect.TypeFor[liveServers]()}, {"totals", reflect.TypeFor[live.Totals]()},
-		{"stale", reflect.TypeFor[live.Note]()}, {"fresh", reflect.TypeFor[live.Note]()}, {"end", reflect.TypeFor[live.Note]()},
+		{"installation", reflect.TypeFor[installation.Transition]()}, {"stale", reflect.TypeFor[live.Note]()}, {"fresh", reflect.TypeFor[live.Note]()}, {"end", reflect.TypeFor[live.Note]()},
 	} {
 		events = append(events, &huma.Schema{
 			Type: "object", Title: "Event " + event.name, Required: []string{"event", "data"},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,7 +27,7 @@ const (
 
 type buyInput struct {
 	ModulePath
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key with the same body gives the same answer."`
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The license's; the same key with the same body gives the same answer for good, a crash before the first answer or a refund included. With another body it is a 422 idempotency-key-reused."`
 	Body *struct {
 		Amount   string `json:"amount,omitempty" doc:"The price that the buyer has seen: another one is refused. With currency." example:"9.99"`
 		Currency string `json:"currency,omitempty" example:"USD"`
@@ -111,15 +112,9 @@ func auditBy(c *fiber.Ctx) audit.Event {
 
 // idempotencyKey reads the header; absent is "".
 func idempotencyKey(c *fiber.Ctx, in *inputs) string {
-	key := c.Get("Idempotency-Key")
-	for _, r := range key {
-		if r < ' ' || r > '~' {
-			in.add(query.Fault{Location: "header.Idempotency-Key", Message: "must be printable ASCII"})
-			return ""
-		}
-	}
-	if len(key) > 255 {
-		in.add(query.Fault{Location: "header.Idempotency-Key", Message: "must be at most 255 bytes", Value: len(key)})
+	key := c.Get(idempotencyHeader)
+	if !harmlessKey(key) {
+		in.add(query.Fault{Location: "header." + idempotencyHeader, Message: fmt.Sprintf("must be 1 to %d printable ASCII characters", maxIdempotencyKey), Value: len(key)})
 	}
 	return key
 }

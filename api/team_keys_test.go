@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -179,5 +181,37 @@ func TestTeamFaults(t *testing.T) {
 	}
 	if !json.Valid([]byte(p.get(t, licensesPath, owner.AccessToken).body)) {
 		t.Error("the list is not JSON")
+	}
+}
+
+// When a key was used stands in the list once the service has written it down, which its end does too.
+func TestKeyUseIsWrittenDown(t *testing.T) {
+	p := openPeople(t, nil)
+	owner, _ := p.owner("ada@example.org")
+	var key MadeKeyBody
+	p.post(keysPath, owner.AccessToken, object{"name": "used", "scopes": []string{"read:license"}}).ok(t, 201, &key)
+	used := func() *time.Time {
+		t.Helper()
+		var listed struct {
+			Keys []struct {
+				LastUsedAt *time.Time `json:"last_used_at"`
+			}
+		}
+		p.get(t, keysPath, owner.AccessToken).ok(t, 200, &listed)
+		if len(listed.Keys) != 1 {
+			t.Fatalf("%d keys", len(listed.Keys))
+		}
+		return listed.Keys[0].LastUsedAt
+	}
+	if at := used(); at != nil {
+		t.Errorf("never used, but at %s", at)
+	}
+	now := p.clock.Now()
+	p.get(t, licensePath, key.Key).ok(t, 200, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.service.Run(ctx, slog.New(slog.DiscardHandler))
+	if at := used(); at == nil || at.Before(now.Add(-time.Second)) || at.After(p.clock.Now().Add(time.Second)) {
+		t.Errorf("used at %v, want %s", at, now)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -90,31 +89,4 @@ func (s *Service) RenameLicense(ctx context.Context, who Person, name string, fi
 		return s.write(ctx, q, by, "license.renamed", "license", before.ID.String(), map[string]any{"from": before.Name, "to": name})
 	})
 	return license, err
-}
-
-// Suspend ends a license's NATS connections within seconds and keeps its tokens and keys out, until Resume. by says who
-// does it and from where; reason is for the audit log. Twice is as once. It fails with ErrNoLicense.
-func Suspend(ctx context.Context, on *store.Store, by audit.Event, license uuid.UUID, reason string) error {
-	by.Action = "license.suspended"
-	if reason != "" {
-		by.Details = map[string]any{"reason": reason}
-	}
-	return stand(ctx, on, by, license, (*pg.Queries).SuspendLicense)
-}
-
-// Resume ends a suspension. It fails with ErrNoLicense.
-func Resume(ctx context.Context, on *store.Store, by audit.Event, license uuid.UUID) error {
-	by.Action = "license.resumed"
-	return stand(ctx, on, by, license, (*pg.Queries).ResumeLicense)
-}
-
-func stand(ctx context.Context, on *store.Store, by audit.Event, license uuid.UUID, change func(*pg.Queries, context.Context, uuid.UUID) (int64, error)) error {
-	by.License, by.TargetKind, by.TargetID = &license, "license", license.String()
-	return on.Tx(ctx, func(q *pg.Queries) error {
-		changed, err := change(q, ctx, license)
-		if err := changedOne(changed, err, by.Action); err != nil {
-			return err
-		}
-		return audit.Write(ctx, q, time.Now(), by)
-	})
 }

@@ -141,37 +141,6 @@ func RevokeAgentUser(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID,
 	return nil
 }
 
-// SuspendLicense ends a license's NATS connections within seconds and lets
-// none in again until ResumeLicense. Twice is as once. Its errors are
-// ErrNoLicense and those of Postgres.
-func SuspendLicense(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID) error {
-	return changeStanding(ctx, pool, license, "license.suspended", (*pg.Queries).SuspendLicense)
-}
-
-// ResumeLicense ends a suspension. Its errors are ErrNoLicense and those of
-// Postgres.
-func ResumeLicense(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID) error {
-	return changeStanding(ctx, pool, license, "license.resumed", (*pg.Queries).ResumeLicense)
-}
-
-// changeStanding suspends or resumes, and writes it down.
-func changeStanding(ctx context.Context, pool *pgxpool.Pool, license uuid.UUID, action string, change func(*pg.Queries, context.Context, uuid.UUID) (int64, error)) error {
-	return store.New(pool).Tx(ctx, func(queries *pg.Queries) error {
-		changed, err := change(queries, ctx, license)
-		if err := changedOne(changed, err, action); err != nil {
-			return err
-		}
-		return audit.Write(ctx, queries, time.Now(), audit.Done(ctx, action, license, "license", license.String(), nil))
-	})
-}
-
-func changedOne(changed int64, err error, step string) error {
-	if err == nil && changed == 0 {
-		err = ErrNoLicense
-	}
-	return store.Wrap(step, err)
-}
-
 // noteNATS writes down what was done to a NATS user, never its password.
 func noteNATS(ctx context.Context, queries *pg.Queries, action string, license uuid.UUID, user string) error {
 	return audit.Write(ctx, queries, time.Now(), audit.Done(ctx, action, license, "nats-user", user, nil))

@@ -9,6 +9,8 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/api/natsauth"
+	"corrosion/api/platform"
+	"corrosion/api/store"
 	"corrosion/schema/pg"
 	"corrosion/schema/schematest"
 )
@@ -21,7 +23,7 @@ func TestSuspendAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // twice is as once
-		if err := account.SuspendLicense(t.Context(), pool, created.LicenseID); err != nil {
+		if err := platform.Suspend(t.Context(), store.New(pool), created.LicenseID, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -31,14 +33,14 @@ func TestSuspendAndResume(t *testing.T) {
 	if d := login(t, queries, created.NATSUser, "wrong"); d.Denied != natsauth.DeniedPassword {
 		t.Errorf("a wrong password learns that the license is suspended: %+v", d)
 	}
-	if err := account.ResumeLicense(t.Context(), pool, created.LicenseID); err != nil {
+	if err := platform.Resume(t.Context(), store.New(pool), created.LicenseID); err != nil {
 		t.Fatal(err)
 	}
 	if d := login(t, queries, created.NATSUser, created.NATSPassword); d.Verdict != natsauth.Admitted {
 		t.Errorf("resumed: got %+v", d)
 	}
-	for _, err := range []error{account.SuspendLicense(t.Context(), pool, uuid.New()), account.ResumeLicense(t.Context(), pool, uuid.New())} {
-		if !errors.Is(err, account.ErrNoLicense) {
+	for _, err := range []error{platform.Suspend(t.Context(), store.New(pool), uuid.New(), ""), platform.Resume(t.Context(), store.New(pool), uuid.New())} {
+		if !errors.Is(err, platform.ErrNoLicense) {
 			t.Errorf("no such license: got %v", err)
 		}
 	}

@@ -101,7 +101,11 @@ type Deps struct {
 	// AgentNATSURL is where agents reach NATS, without a user.
 	AgentNATSURL string
 	// Stats is needed for rollouts with a guard; nil refuses those.
-	Stats      Stats
+	Stats Stats
+	// Changed is told of every installation's changes, whichever process makes them, and must not wait; Missed, that some may
+	// not have been told. nil: nobody is.
+	Changed    func(license uuid.UUID, now Transition)
+	Missed     func()
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 	// Now is the clock; nil is time.Now.

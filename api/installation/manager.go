@@ -68,6 +68,9 @@ func (m *Manager) Start() error {
 		m.link = l
 		m.work.Go(func() { m.loop(m.cfg.Poll, m.wake, "send commands", m.dispatchOnce) })
 	}
+	if m.deps.Changed != nil && m.deps.Missed != nil {
+		m.work.Go(m.watch)
+	}
 	m.work.Go(func() { m.loop(m.cfg.Sweep, nil, "end what is overdue", m.expireOnce) })
 	m.work.Go(func() { m.loop(m.cfg.RolloutPoll, m.stir, "go on with rollouts", m.rolloutOnce) })
 	return nil

@@ -261,7 +261,7 @@ func (h *Hub) leave(l *Listener) {
 	defer n.mu.Unlock()
 	delete(n.listeners, l)
 	if l.v.listeners--; l.v.listeners == 0 {
-		delete(n.views, l.v.selection.Key)
+		delete(n.views, l.v.selection.key())
 	}
 	if len(n.listeners) == 0 && !h.closed {
 		n.rest(h.cfg.Linger)

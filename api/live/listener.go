@@ -14,8 +14,18 @@ import (
 type Selection struct {
 	// Key is the same for the same choice; listeners with one Key share their frames.
 	Key string
+	// Measured leaves out everything but what servers measured: no notices.
+	Measured bool
 	// Resolve finds the servers. It is asked again as long as somebody listens.
 	Resolve func(context.Context) ([]string, error)
+}
+
+// key tells apart views of the same servers.
+func (s Selection) key() string {
+	if s.Measured {
+		return "measured " + s.Key
+	}
+	return s.Key
 }
 
 // Ask is what a listener wants.
@@ -83,13 +93,13 @@ func (l *Listener) Leave() { l.left.Do(func() { l.n.hub.leave(l) }) }
 
 // view finds or makes the view of a selection; members are what it has found now.
 func (n *network) view(s Selection, members map[string]bool) (*view, error) {
-	v := n.views[s.Key]
+	v := n.views[s.key()]
 	if v == nil {
 		if len(n.views) >= n.hub.cfg.MaxViews {
 			return nil, ErrTooMany
 		}
 		v = newView(n, s, members)
-		n.views[s.Key] = v
+		n.views[s.key()] = v
 	} else if s.Resolve != nil && !maps.Equal(v.members, members) {
 		v.reselect(members)
 	}

@@ -40,11 +40,15 @@ type network struct {
 	totalsSeq, staleSeq uint64
 	totalsDue, turned   bool
 	staleSince          time.Time
-	views               map[string]*view
-	listeners           map[*Listener]struct{}
-	next                chan struct{} // closes with the next frame
-	subscriptions       []*nats.Subscription
-	idle                *time.Timer
+	// notices are the latest, in order; those of frame 0 are for the next one. Who has a frame before unheard has missed
+	// some and needs a snapshot.
+	notices       []notice
+	unheard       uint64
+	views         map[string]*view
+	listeners     map[*Listener]struct{}
+	next          chan struct{} // closes with the next frame
+	subscriptions []*nats.Subscription
+	idle          *time.Timer
 }
 
 func newNetwork(h *Hub, license uuid.UUID) *network {
@@ -153,13 +157,14 @@ func (n *network) run() {
 func (n *network) publish() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.state.changed) == 0 && len(n.state.leaving) == 0 && !n.turned && !n.totalsDue {
+	if len(n.state.changed) == 0 && len(n.state.leaving) == 0 && !n.turned && !n.totalsDue && !n.noticed() {
 		return
 	}
 	now := n.hub.deps.Now()
 	n.seq++
 	n.at = now
 	n.state.advance(n.seq, now.UnixMilli())
+	n.number()
 	if n.turned {
 		n.staleSeq = n.seq
 	}

@@ -28,7 +28,7 @@ type view struct {
 
 func newView(n *network, s Selection, members map[string]bool) *view {
 	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(s.Key)) // never fails
+	_, _ = hash.Write([]byte(s.key())) // never fails
 	return &view{n: n, name: strconv.FormatUint(hash.Sum64(), 36), selection: s, members: members, frames: map[uint64]*Frame{}}
 }
 
@@ -39,7 +39,7 @@ func (v *view) frame(from uint64) *Frame {
 		v.at, v.totals = n.seq, nil
 		clear(v.frames)
 	}
-	if from < v.since || from < n.state.forgotten || from > n.seq {
+	if from < v.since || from < n.state.forgotten || from < n.unheard && !v.selection.Measured || from > n.seq {
 		from = 0
 	}
 	f, made := v.frames[from]
@@ -58,10 +58,11 @@ func (v *view) make(from uint64) *Frame {
 	changed := v.changedSince(from)
 	gone := v.goneSince(from)
 	turned := n.staleSeq > from
-	if len(changed) == 0 && len(gone) == 0 && !turned && n.totalsSeq <= from {
+	told := v.appendNotices(nil, from)
+	if len(changed) == 0 && len(gone) == 0 && !turned && n.totalsSeq <= from && len(told) == 0 {
 		return nil
 	}
-	var b []byte
+	b := told
 	if turned {
 		b = v.appendTurn(b)
 	}

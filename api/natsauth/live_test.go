@@ -10,6 +10,8 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/api/natsauth"
+	"corrosion/api/platform"
+	"corrosion/api/store"
 	"corrosion/schema"
 	"corrosion/schema/command"
 )
@@ -57,7 +59,7 @@ func TestSuspensionOfLiveConnections(t *testing.T) {
 		bystander := w.connect(other.NATSUser, other.NATSPassword)
 		game.publishEvery(schema.StatsSubject(mine.LicenseID))
 		w.eventually(func() error { return arrived(w.stored(stream), 10) })
-		if err := account.SuspendLicense(t.Context(), w.pool, mine.LicenseID); err != nil {
+		if err := platform.Suspend(t.Context(), store.New(w.pool), mine.LicenseID, ""); err != nil {
 			t.Fatal(err)
 		}
 		w.eventually(func() error { return game.lost(0) })
@@ -73,7 +75,7 @@ func TestSuspensionOfLiveConnections(t *testing.T) {
 		if game.IsClosed() {
 			t.Fatalf("the client gave up: %v", game.LastError())
 		}
-		if err := account.ResumeLicense(t.Context(), w.pool, mine.LicenseID); err != nil {
+		if err := platform.Resume(t.Context(), store.New(w.pool), mine.LicenseID); err != nil {
 			t.Fatal(err)
 		}
 		w.eventually(game.back)

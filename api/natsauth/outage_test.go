@@ -12,6 +12,8 @@ import (
 
 	"corrosion/api/account"
 	"corrosion/api/natsauth"
+	"corrosion/api/platform"
+	"corrosion/api/store"
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
 )
@@ -102,7 +104,7 @@ func TestPostgresAway(t *testing.T) {
 			server.Start(t)
 			w.eventually(waiting.back)
 			// Changes are heard again too.
-			if err := account.SuspendLicense(t.Context(), w.pool, known.LicenseID); err != nil {
+			if err := platform.Suspend(t.Context(), store.New(w.pool), known.LicenseID, ""); err != nil {
 				t.Fatal(err)
 			}
 			w.eventually(func() error { return game.lost(0) })

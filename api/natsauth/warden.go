@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"corrosion/api/store"
 	"corrosion/schema/pg"
 )
 
@@ -66,48 +66,18 @@ func (w *Warden) Close() {
 
 // listen hears of changes until ctx ends; while it cannot, what the gate knows grows old as its settings say.
 func (w *Warden) listen(ctx context.Context) {
-	wait := w.config.RetryMin
-	for ctx.Err() == nil {
-		heard, err := w.listenOnce(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if heard {
-			wait = w.config.RetryMin
-		}
-		w.deps.Logger.Warn("changes of NATS users are not heard of; trying again", "error", err, "wait", wait)
-		if !sleep(ctx, wait-rand.N(wait/4+1)) {
-			return
-		}
-		wait = min(2*wait, w.config.RetryMax)
-	}
-}
-
-// listenOnce listens on one connection until it breaks; heard tells whether it could at all.
-func (w *Warden) listenOnce(ctx context.Context) (heard bool, err error) {
-	pooled, err := w.deps.Pool.Acquire(ctx)
-	if err != nil {
-		return false, fmt.Errorf("connect to postgres: %w", err)
-	}
-	conn := pooled.Hijack() // it must not go back to the pool listening
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "LISTEN "+changes); err != nil {
-		return false, fmt.Errorf("listen to postgres: %w", err)
-	}
-	w.deps.Gate.Expire() // what changed before is not told again
-	w.wake()
-	for {
-		notice, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return true, fmt.Errorf("listen to postgres: %w", err)
-		}
-		if license, err := uuid.Parse(notice.Payload); err == nil {
-			w.deps.Gate.Forget(license)
-		} else {
-			w.deps.Gate.Expire()
-		}
-		w.wake()
-	}
+	store.New(w.deps.Pool).Listen(ctx, store.Listening{
+		Channel: changes, RetryMin: w.config.RetryMin, RetryMax: w.config.RetryMax, Logger: w.deps.Logger,
+		Anew: func() { w.deps.Gate.Expire(); w.wake() },
+		Heard: func(payload string) {
+			if license, err := uuid.Parse(payload); err == nil {
+				w.deps.Gate.Forget(license)
+			} else {
+				w.deps.Gate.Expire()
+			}
+			w.wake()
+		},
+	})
 }
 
 func (w *Warden) wake() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"corrosion/api/audit"
 	"corrosion/api/store"
 	"corrosion/schema/pg"
 )
@@ -106,39 +107,67 @@ func (s *Service) license(ctx context.Context, q *pg.Queries, id uuid.UUID) (Lic
 	}, nil
 }
 
-// Suspend ends a license's NATS connections within seconds, and refuses its tokens, until Resume. by is the account that
-// asked; nil = none. Suspending again changes the reason. It fails with ErrNoLicense.
+// Suspend ends a license's NATS connections within seconds, and refuses its tokens and keys, until Resume. by is the account
+// that asked; nil = none. Suspending again changes the reason. It fails with ErrNoLicense.
 func (s *Service) Suspend(ctx context.Context, id uuid.UUID, reason string, by *uuid.UUID) (LicenseDetails, error) {
-	return s.standing(ctx, id, "license.suspended", map[string]any{"reason": reason}, func(q *pg.Queries) (int64, error) {
-		n, err := q.SuspendLicense(ctx, id)
-		if err != nil || n == 0 {
-			return n, err
-		}
-		return n, q.PutSuspension(ctx, pg.PutSuspensionParams{LicenseID: id, Reason: reason, SuspendedBy: by, At: s.now()})
-	})
+	return s.standing(ctx, id, func(q *pg.Queries) error { return suspend(ctx, q, s.now(), id, reason, by) })
 }
 
 // Resume ends a suspension; a license that is in good standing stays so. It fails with ErrNoLicense.
 func (s *Service) Resume(ctx context.Context, id uuid.UUID) (LicenseDetails, error) {
-	return s.standing(ctx, id, "license.resumed", nil, func(q *pg.Queries) (int64, error) {
-		n, err := q.ResumeLicense(ctx, id)
-		if err != nil || n == 0 {
-			return n, err
-		}
-		return n, q.DeleteSuspension(ctx, id)
-	})
+	return s.standing(ctx, id, func(q *pg.Queries) error { return resume(ctx, q, s.now(), id) })
 }
 
-func (s *Service) standing(ctx context.Context, id uuid.UUID, action string, details map[string]any, change func(*pg.Queries) (int64, error)) (after LicenseDetails, err error) {
+// Suspend is Service.Suspend for commands, which no account gives.
+func Suspend(ctx context.Context, on *store.Store, id uuid.UUID, reason string) error {
+	return on.Tx(ctx, func(q *pg.Queries) error { return suspend(ctx, q, time.Now(), id, reason, nil) })
+}
+
+// Resume is Service.Resume for commands.
+func Resume(ctx context.Context, on *store.Store, id uuid.UUID) error {
+	return on.Tx(ctx, func(q *pg.Queries) error { return resume(ctx, q, time.Now(), id) })
+}
+
+func suspend(ctx context.Context, q *pg.Queries, now time.Time, id uuid.UUID, reason string, by *uuid.UUID) error {
+	n, err := q.SuspendLicense(ctx, id)
+	if err := oneLicense(n, err); err != nil {
+		return err
+	}
+	var details map[string]any
+	if reason == "" { // commands need give none
+		err = q.DeleteSuspension(ctx, id)
+	} else {
+		details = map[string]any{"reason": reason}
+		err = q.PutSuspension(ctx, pg.PutSuspensionParams{LicenseID: id, Reason: reason, SuspendedBy: by, At: now})
+	}
+	if err != nil {
+		return fmt.Errorf("change license: %w", err)
+	}
+	return audit.Write(ctx, q, now, audit.Done(ctx, "license.suspended", id, "license", id.String(), details))
+}
+
+func resume(ctx context.Context, q *pg.Queries, now time.Time, id uuid.UUID) error {
+	n, err := q.ResumeLicense(ctx, id)
+	if err := oneLicense(n, err); err != nil {
+		return err
+	}
+	if err := q.DeleteSuspension(ctx, id); err != nil {
+		return fmt.Errorf("change license: %w", err)
+	}
+	return audit.Write(ctx, q, now, audit.Done(ctx, "license.resumed", id, "license", id.String(), nil))
+}
+
+func oneLicense(n int64, err error) error {
+	if err == nil && n == 0 {
+		return ErrNoLicense
+	}
+	return store.Wrap("change license", err)
+}
+
+// standing changes a license and gives it as it is then.
+func (s *Service) standing(ctx context.Context, id uuid.UUID, change func(*pg.Queries) error) (after LicenseDetails, err error) {
 	err = s.store.Tx(ctx, func(q *pg.Queries) error {
-		n, err := change(q)
-		if err != nil {
-			return fmt.Errorf("change license: %w", err)
-		}
-		if n == 0 {
-			return ErrNoLicense
-		}
-		if err := s.write(ctx, q, action, id, "license", id.String(), details); err != nil {
+		if err := change(q); err != nil {
 			return err
 		}
 		after, err = s.license(ctx, q, id)

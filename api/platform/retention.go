@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/pg"
 )
 
 // Kept is how long rows are kept, as the tables have it.
@@ -78,12 +79,27 @@ func (s *Service) Retention(ctx context.Context) (Kept, error) {
 // ErrRetention says that no table could have such a retention.
 var ErrRetention = errors.New("no such retention")
 
-// SetRetention changes how long rows are kept. What it deletes must be confirmed: else nothing changes, and LossError says
-// what would be lost. ErrRetention wraps what cannot be.
-func (s *Service) SetRetention(ctx context.Context, change RetentionChange, confirmed bool) (Kept, error) {
+// SetRetention changes how long rows are kept, one change at a time. fits says whether what stands is what the asker has
+// seen. What is deleted must be confirmed: else nothing changes, and LossError says what would be lost. ErrChanged says that
+// fits refused, ErrRetention wraps what cannot be.
+func (s *Service) SetRetention(ctx context.Context, change RetentionChange, confirmed bool, fits func(schema.Retention) bool) (kept Kept, err error) {
+	err = s.store.Tx(ctx, func(q *pg.Queries) error {
+		if err := q.LockThing(ctx, "retention"); err != nil {
+			return fmt.Errorf("wait for other changes of retention: %w", err)
+		}
+		kept, err = s.setRetention(ctx, change, confirmed, fits)
+		return err
+	})
+	return kept, err
+}
+
+func (s *Service) setRetention(ctx context.Context, change RetentionChange, confirmed bool, fits func(schema.Retention) bool) (Kept, error) {
 	standing, err := schema.ReadRetention(ctx, s.conn)
 	if err != nil {
 		return Kept{}, err
+	}
+	if !fits(standing) {
+		return Kept{}, ErrChanged
 	}
 	want := change.Over(standing)
 	losses, err := s.losses(ctx, want)

@@ -198,7 +198,7 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {
 		return "", err
 	}
-	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules); err != nil {
+	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules, hub); err != nil {
 		return "", err
 	}
 	deps.Limits = ratestore.New(r.book.queries)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -62,19 +63,38 @@ func (c *doctorCommand) Run(e *env) error {
 	return nil
 }
 
+// checkData checks that the data directory, or the nearest one above it that is there, can be written. It makes none.
 func (c *doctorCommand) checkData(context.Context) finding {
 	f := finding{what: "data", saw: c.Data}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+	dir, err := filepath.Abs(c.Data)
+	if err != nil {
 		f.saw, f.todo = err.Error(), "choose a directory you may write with --data or CORROSION_DATA"
 		return f
 	}
-	probe, err := os.CreateTemp(c.Data, ".doctor-*")
+	info, err := os.Stat(dir)
+	missing := errors.Is(err, fs.ErrNotExist)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a directory", dir)
+	}
+	if err != nil {
+		f.saw, f.todo = err.Error(), "choose a directory you may write with --data or CORROSION_DATA"
+		return f
+	}
+	probe, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {
 		f.saw, f.todo = err.Error(), "give yourself the right to write there, or choose another with --data"
 		return f
 	}
 	_ = probe.Close()
 	_ = os.Remove(probe.Name())
+	if missing {
+		f.saw += " will be made on first start"
+		return f
+	}
 	f.saw += " can be written"
 	return f
 }

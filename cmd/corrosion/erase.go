@@ -13,11 +13,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"corrosion/api/account"
 	"corrosion/api/archive"
-	"corrosion/api/audit"
 	"corrosion/api/encode"
 	"corrosion/api/erasure"
+	administration "corrosion/api/platform"
 	"corrosion/api/store"
 	"corrosion/deploy/local"
 	"corrosion/schema/sqlaccess"
@@ -69,8 +68,7 @@ type licenseSuspendCommand struct {
 // Run suspends.
 func (c *licenseSuspendCommand) Run(e *env) error {
 	return c.withLicense(e, c.License, func(pool *pgxpool.Pool, license uuid.UUID) error {
-		by := audit.Event{Actor: "cli"}
-		if err := account.Suspend(e.ctx, store.New(pool), by, license, c.Reason); err != nil {
+		if err := administration.Suspend(e.ctx, store.New(pool), license, c.Reason); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(e.stderr, "license %s is suspended\n", license)
@@ -86,7 +84,7 @@ type licenseResumeCommand struct {
 // Run ends the suspension.
 func (c *licenseResumeCommand) Run(e *env) error {
 	return c.withLicense(e, c.License, func(pool *pgxpool.Pool, license uuid.UUID) error {
-		if err := account.Resume(e.ctx, store.New(pool), audit.Event{Actor: "cli"}, license); err != nil {
+		if err := administration.Resume(e.ctx, store.New(pool), license); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(e.stderr, "license %s is in good standing\n", license)

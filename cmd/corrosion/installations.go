@@ -2,19 +2,22 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
 
 	"corrosion/api/auth"
 	"corrosion/api/installation"
+	"corrosion/api/live"
 	"corrosion/api/module"
 )
 
 // startInstallations sends commands to agents and hears them until close.
-func (r *roles) startInstallations(f agentFlags, modules *module.Catalogue) (*installation.Manager, error) {
+func (r *roles) startInstallations(f agentFlags, modules *module.Catalogue, hub *live.Hub) (*installation.Manager, error) {
 	keys, err := auth.LoadOrCreateKeys(f.keyFile(r.Data))
 	if err != nil {
 		return nil, err
@@ -26,10 +29,14 @@ func (r *roles) startInstallations(f agentFlags, modules *module.Catalogue) (*in
 	if r.NATSURL == "" {
 		r.log.Warn("no NATS: commands to agents are sent by other processes; give --nats-url")
 	}
-	manager, err := installation.New(installation.DefaultConfig(), installation.Deps{
+	deps := installation.Deps{
 		Pool: r.pool, Catalogue: moduleCatalogue{modules}, Signer: keys, NATSURL: r.NATSURL, AgentNATSURL: url,
 		Stats: installation.ClickHouseStats{Conn: r.clickhouse}, Registerer: r.registry, Logger: r.log,
-	})
+	}
+	if hub != nil {
+		deps.Changed, deps.Missed = announce(hub, r.log), hub.Missed
+	}
+	manager, err := installation.New(installation.DefaultConfig(), deps)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +45,18 @@ func (r *roles) startInstallations(f agentFlags, modules *module.Catalogue) (*in
 	}
 	r.onClose("installations", func(context.Context) error { manager.Close(); return nil })
 	return manager, nil
+}
+
+// announce puts what becomes of installations into the live streams of their licenses.
+func announce(hub *live.Hub, log *slog.Logger) func(uuid.UUID, installation.Transition) {
+	return func(license uuid.UUID, now installation.Transition) {
+		data, err := json.Marshal(now)
+		if err != nil {
+			log.Error("encode an installation for live streams", "error", err)
+			return
+		}
+		hub.Announce(live.Notice{License: license, Server: now.Server, Event: "installation", Data: data})
+	}
 }
 
 // moduleCatalogue is what installations ask of the catalogue.

@@ -139,3 +139,43 @@ func TestLive(t *testing.T) {
 	p.suspend(license)
 	stream.until(`{"reason":"license-suspended"}`)
 }
+
+// A stream that an API key opened ends soon after the key is revoked, and one without read:modules is told nothing of
+// installations.
+func TestKeyAndItsStream(t *testing.T) {
+	p := startPlatform(t)
+	ada := p.register("ada@example.org", "correct horse battery")
+	var made struct {
+		ID string `json:"license_id"`
+	}
+	ada.ask("POST", "/api/licenses", ada.access, fields{"name": "Keys"}, &made, 201)
+	ada.take("/api/auth/token", fields{"license_id": made.ID})
+	var key struct {
+		ID  string `json:"key_id"`
+		Key string
+	}
+	ada.ask("POST", "/api/license/keys", ada.access, fields{"name": "screen", "scopes": []string{"read:analytics"}}, &key, 201)
+	stream, person := p.live(t, "/api/analytics/live", key.Key), p.live(t, "/api/analytics/live", ada.access)
+	stream.until("event: snapshot")
+	person.until("event: snapshot")
+	ada.ask("POST", "/api/modules/loot-manager/purchase", ada.access, nil, nil, 201)
+	ada.ask("POST", "/api/modules/loot-manager/install", ada.access, fields{"server_id": "eu-1"}, nil, 202)
+	person.until("event: installation")
+	ada.ask("DELETE", "/api/license/keys/"+key.ID, ada.access, nil, nil, 204)
+	said := stream.rest()
+	if !strings.Contains(said, `{"reason":"session-ended"}`) || strings.Contains(said, "installation") {
+		t.Errorf("the key's stream said %s", said)
+	}
+}
+
+// rest is everything until the stream ends, which must be soon.
+func (s *liveStream) rest() string {
+	s.t.Helper()
+	timer := time.AfterFunc(20*time.Second, func() { s.body.Body.Close() })
+	defer timer.Stop()
+	text, err := io.ReadAll(s.lines)
+	if err != nil {
+		s.t.Errorf("the stream did not end as a whole answer: %v", err)
+	}
+	return string(text)
+}

@@ -824,7 +824,7 @@ export interface paths {
         };
         /**
          * Totals and newest samples as they come
-         * @description Server-sent events, each with JSON as data: snapshot (everything; the first event, and again whenever changes are not enough), servers (those that changed, and ids that are gone), totals (everything summed up), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, session-ended, license-suspended, license-unknown, shutting-down). At most four times a second. Comments keep the stream alive every 12 s. Last-Event-ID gives what was missed, or a snapshot. A listener that reads slowly gets fewer events with the latest state; one that takes nothing for 20 s is dropped.
+         * @description Server-sent events, each with JSON as data: snapshot (everything; the first event, and again whenever changes are not enough), servers (those that changed, and ids that are gone), totals (everything summed up), installation (what has become of an installation on one of the servers, within a second of each change, whichever process made it: read /api/modules/installations once behind each snapshot, then follow; not for API keys without read:modules, and not in the demo's stream), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, session-ended, license-suspended, license-unknown, shutting-down). At most four times a second. Comments keep the stream alive every 12 s. Last-Event-ID gives what was missed, or a snapshot. A listener that reads slowly gets fewer events with the latest state; one that takes nothing for 20 s is dropped.
          */
         get: operations["live"];
         put?: never;
@@ -2217,7 +2217,7 @@ export interface paths {
         };
         /**
          * The demo network as it goes
-         * @description 404 where no demo network is served. Server-sent events, each with JSON as data: snapshot (everything; the first event, and again whenever changes are not enough), servers (those that changed, and ids that are gone), totals (everything summed up), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, session-ended, license-suspended, license-unknown, shutting-down). At most four times a second. Comments keep the stream alive every 12 s. Last-Event-ID gives what was missed, or a snapshot. A listener that reads slowly gets fewer events with the latest state; one that takes nothing for 20 s is dropped.
+         * @description 404 where no demo network is served. Server-sent events, each with JSON as data: snapshot (everything; the first event, and again whenever changes are not enough), servers (those that changed, and ids that are gone), totals (everything summed up), installation (what has become of an installation on one of the servers, within a second of each change, whichever process made it: read /api/modules/installations once behind each snapshot, then follow; not for API keys without read:modules, and not in the demo's stream), stale and fresh (nothing can arrive since then; it can again), end (the reason: token-expired, session-ended, license-suspended, license-unknown, shutting-down). At most four times a second. Comments keep the stream alive every 12 s. Last-Event-ID gives what was missed, or a snapshot. A listener that reads slowly gets fewer events with the latest state; one that takes nothing for 20 s is dropped.
          */
         get: operations["demo-live"];
         put?: never;
@@ -4672,6 +4672,27 @@ export interface components {
             code?: string;
             /** @description Of the account that asks */
             password: string;
+        };
+        Transition: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description Counts the commands to the agent, from 1
+             */
+            attempt: number;
+            /** @description The kind of failure, for programs */
+            code: string | null;
+            /** @description Why it failed, or why it is tried again; at most 300 characters here */
+            error: string | null;
+            installation_id: string;
+            module: string;
+            /** Format: int64 */
+            progress: number;
+            server_id: string;
+            /** @enum {string} */
+            status: "pending" | "dispatched" | "downloading" | "installing" | "installed" | "failed" | "cancelled" | "uninstalling" | "uninstalled";
+            version: string;
         };
         Version: {
             /** @description Markdown as it was written */
@@ -8915,7 +8936,6 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names this version of the answer, for If-None-Match */
                     ETag?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -9029,7 +9049,10 @@ export interface operations {
     "admin-retention-change": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag that was read last: the change is refused where somebody else was faster. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9042,6 +9065,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10803,6 +10827,12 @@ export interface operations {
                         data: components["schemas"]["Totals"];
                         /** @constant */
                         event: "totals";
+                        /** @description Send it back as Last-Event-ID */
+                        id?: string;
+                    } | {
+                        data: components["schemas"]["Transition"];
+                        /** @constant */
+                        event: "installation";
                         /** @description Send it back as Last-Event-ID */
                         id?: string;
                     } | {
@@ -18400,7 +18430,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key again gives the installation that is there. */
+                /** @description The license's; the same key again gives the installation that is there. With another body it is a 422 idempotency-key-reused. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -18508,7 +18538,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key with the same body gives the same answer. */
+                /** @description The license's; the same key with the same body gives the same answer for good, a crash before the first answer or a refund included. With another body it is a 422 idempotency-key-reused. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -19716,6 +19746,12 @@ export interface operations {
                         data: components["schemas"]["Totals"];
                         /** @constant */
                         event: "totals";
+                        /** @description Send it back as Last-Event-ID */
+                        id?: string;
+                    } | {
+                        data: components["schemas"]["Transition"];
+                        /** @constant */
+                        event: "installation";
                         /** @description Send it back as Last-Event-ID */
                         id?: string;
                     } | {
