@@ -9,7 +9,8 @@ import (
 
 	"github.com/go-co-op/gocron/v2"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
+	"corrosion/schema/connect/stores"
 )
 
 // A holder proves every pingEvery that it is alive; Postgres ends a session that was silent for idleLimit, and with it
@@ -43,9 +44,9 @@ func (l *locker) Lock(ctx context.Context, job string) (gocron.Lock, error) { re
 func (l *locker) take(ctx context.Context, job string) (*heldLock, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, l.url)
+	conn, err := stores.PostgresConn(ctx, l.url)
 	if err != nil {
-		return nil, fmt.Errorf("connect to postgres for a lock: %w", withoutURL(err))
+		return nil, fmt.Errorf("connect to postgres for a lock: %w", err)
 	}
 	var got bool
 	err = conn.QueryRow(ctx, lockSQL, l.lockOf(job)).Scan(&got)
@@ -139,12 +140,3 @@ func (h *heldLock) bound(ctx context.Context) (context.Context, context.CancelFu
 }
 
 var errLockLost = errors.New("the job's lock was lost: its connection to postgres broke")
-
-// withoutURL hides a connection string that could not be read: it may hold a password.
-func withoutURL(err error) error {
-	var parse *pgconn.ParseConfigError
-	if errors.As(err, &parse) {
-		return errors.New("the URL cannot be read")
-	}
-	return err
-}

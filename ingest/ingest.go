@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/schema"
+	"corrosion/schema/connect"
 )
 
 // Deps are what the ingester works with and does not own.
@@ -53,7 +53,7 @@ type Ingester struct {
 
 // Dial connects to NATS as a component should that runs for months: it reconnects for ever, also if the first try fails.
 func Dial(address string, log *slog.Logger) (*nats.Conn, error) {
-	conn, err := nats.Connect(address,
+	conn, err := connect.NATS(address,
 		nats.Name("corrosion-ingest"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(250*time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
 		nats.ReconnectBufSize(32<<20),                                  // acks of one batch: 100,000 of some 100 bytes, with room
@@ -68,11 +68,8 @@ func Dial(address string, log *slog.Logger) (*nats.Conn, error) {
 			log.Warn("nats: asynchronous error", "error", err)
 		}),
 	)
-	if malformed := (*url.Error)(nil); errors.As(err, &malformed) {
-		return nil, errors.New("ingest: NATSURL: not a URL") // the error would show the password
-	}
 	if err != nil {
-		return nil, fmt.Errorf("ingest: connect to NATS: %w", err)
+		return nil, fmt.Errorf("ingest: NATSURL: %w", err)
 	}
 	return conn, nil
 }

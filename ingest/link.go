@@ -11,12 +11,14 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
+
+	"corrosion/schema/connect/stores"
 )
 
 // link is one connection to ClickHouse that opens when needed. It is not safe for concurrent use.
 type link struct {
+	url     string
 	addrs   []string
 	options ch.Options
 
@@ -27,12 +29,12 @@ type link struct {
 }
 
 func newLink(c *Config) (link, error) {
-	parsed, err := clickhouse.ParseDSN(c.ClickHouseURL)
+	parsed, err := stores.ClickHouseOptions(c.ClickHouseURL)
 	if err != nil {
-		return link{}, errors.New("ingest: ClickHouseURL: not a native ClickHouse URL") // the error would show the password
+		return link{}, fmt.Errorf("ingest: ClickHouseURL: %w", err)
 	}
 	return link{
-		addrs: parsed.Addr,
+		url: c.ClickHouseURL, addrs: parsed.Addr,
 		options: ch.Options{
 			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
 			Compression: compressionTo(parsed.Addr, c.Compression), ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
@@ -118,12 +120,17 @@ func (l *link) dial(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	if l.options.TLS != nil {
-		conn = tls.Client(conn, serverName(l.options.TLS, addr))
+	options, err := l.signIn()
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	if options.TLS != nil {
+		conn = tls.Client(conn, stores.ExpectName(options.TLS, addr))
 	}
 	release := context.AfterFunc(ctx, func() { conn.Close() })
 	defer release()
-	client, err := ch.Connect(ctx, conn, l.options)
+	client, err := ch.Connect(ctx, conn, options)
 	if err != nil {
 		conn.Close()
 		return err
@@ -148,14 +155,15 @@ func (l *link) do(ctx context.Context, step string, q ch.Query) error {
 	return classify(step, err)
 }
 
-// serverName fills in whose certificate is expected.
-func serverName(config *tls.Config, addr string) *tls.Config {
-	if config.ServerName != "" || config.InsecureSkipVerify {
-		return config
+// signIn reads password and certificates anew: their files may have been rotated.
+func (l *link) signIn() (ch.Options, error) {
+	options := l.options
+	fresh, err := stores.ClickHouseOptions(l.url)
+	if err != nil {
+		return options, err
 	}
-	config = config.Clone()
-	config.ServerName, _, _ = net.SplitHostPort(addr)
-	return config
+	options.Password, options.TLS = fresh.Auth.Password, fresh.TLS
+	return options, nil
 }
 
 // close ends the connection; the next connect opens another.

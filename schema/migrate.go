@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 
+	"corrosion/schema/connect/stores"
+
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
@@ -34,9 +35,9 @@ const unknownDatabase = 81
 // Migrate brings both stores to the newest schema and returns how many migrations it applied. It is safe to run twice
 // and by several processes at once: a Postgres advisory lock lets one work while the others wait.
 func Migrate(ctx context.Context, clickhouseURL, postgresURL string) (applied int, err error) {
-	db, err := sql.Open("pgx", postgresURL)
+	db, err := stores.PostgresDB(postgresURL)
 	if err != nil {
-		return 0, fmt.Errorf("open postgres: %w", err)
+		return 0, err
 	}
 	defer db.Close()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
@@ -63,9 +64,9 @@ func Migrate(ctx context.Context, clickhouseURL, postgresURL string) (applied in
 
 // MigratePostgres brings Postgres alone to the newest schema; callers that may run side by side use Migrate.
 func MigratePostgres(ctx context.Context, url string) (applied int, err error) {
-	db, err := sql.Open("pgx", url)
+	db, err := stores.PostgresDB(url)
 	if err != nil {
-		return 0, fmt.Errorf("open postgres: %w", err)
+		return 0, err
 	}
 	defer db.Close()
 	return migratePostgres(ctx, db)
@@ -81,9 +82,9 @@ func migratePostgres(ctx context.Context, db *sql.DB) (int, error) {
 
 // MigrateClickHouse brings ClickHouse alone to the newest schema, making the database where it is missing.
 func MigrateClickHouse(ctx context.Context, url string) (applied int, err error) {
-	options, err := clickhouse.ParseDSN(url)
+	options, err := stores.ClickHouseOptions(url)
 	if err != nil {
-		return 0, fmt.Errorf("read the ClickHouse URL: %w", err)
+		return 0, err
 	}
 	if err := ensureDatabase(ctx, options); err != nil {
 		return 0, fmt.Errorf("migrate clickhouse: %w", err)

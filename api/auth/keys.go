@@ -66,6 +66,10 @@ const (
 	strangerAge = time.Second
 )
 
+// KeyFileOthers are the bits of a mode that no file of keys may have. The group may read it: so orchestrators hand
+// secrets to processes that are not root.
+const KeyFileOthers = 0o037
+
 // createdHeader is the PEM header that says when a key was made.
 const createdHeader = "Created"
 
@@ -98,8 +102,8 @@ func loadRing(path string) (*ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s has mode %04o: others may read it; make it 0600", path, mode)
+	if mode := info.Mode().Perm(); mode&KeyFileOthers != 0 {
+		return nil, fmt.Errorf("%s has mode %04o: others may read it; make it 0600, or 0640 for a group of its own", path, mode)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

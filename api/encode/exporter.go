@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/propagation"
+
+	"corrosion/schema/connect/stores"
 )
 
 // Config is where and how exports run.
@@ -41,12 +43,8 @@ func DefaultConfig() Config {
 
 // Validate says what is wrong with c.
 func (c Config) Validate() error {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return errors.New("export: the ClickHouse HTTP URL cannot be read")
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return errors.New("export: the ClickHouse HTTP URL must be http://host:port or https://host:port")
+	if _, err := stores.ClickHouseHTTP(c.URL); err != nil {
+		return fmt.Errorf("export: %w", err)
 	}
 	if c.MaxExecution < time.Second || c.MaxIdle < time.Second {
 		return errors.New("export: MaxExecution and MaxIdle must be at least 1s")
@@ -96,8 +94,7 @@ func (e *ServerError) Busy() bool {
 type Exporter struct {
 	cfg       Config
 	endpoint  url.URL
-	user      string
-	password  string
+	store     *stores.HTTP
 	client    *http.Client
 	templates *template.Template
 	watermark string
@@ -112,7 +109,7 @@ func New(cfg Config) (*Exporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse export SQL: %w", err)
 	}
-	endpoint, err := url.Parse(cfg.URL)
+	target, err := stores.ClickHouseHTTP(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
@@ -120,15 +117,10 @@ func New(cfg Config) (*Exporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read watermark SQL: %w", err)
 	}
-	e := &Exporter{
-		cfg: cfg, endpoint: *endpoint, templates: templates, watermark: string(watermark), client: newClient(cfg.MaxIdle),
-	}
-	if endpoint.User != nil {
-		e.user = endpoint.User.Username()
-		e.password, _ = endpoint.User.Password()
-		e.endpoint.User = nil
-	}
-	return e, nil
+	return &Exporter{
+		cfg: cfg, endpoint: target.Address(), store: target, templates: templates, watermark: string(watermark),
+		client: newClient(target, cfg.MaxIdle),
+	}, nil
 }
 
 // Close drops idle connections.
@@ -170,9 +162,8 @@ func (e *Exporter) post(ctx context.Context, text string, values url.Values) (*h
 	if err != nil {
 		return nil, fmt.Errorf("make export request: %w", stripURL(err))
 	}
-	if e.user != "" {
-		request.Header.Set("X-ClickHouse-User", e.user)
-		request.Header.Set("X-ClickHouse-Key", e.password)
+	if err := e.store.SignIn(request); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	response, err := e.client.Do(request)
@@ -232,9 +223,9 @@ func stripURL(err error) error {
 	return err
 }
 
-func newClient(idle time.Duration) *http.Client {
+func newClient(target *stores.HTTP, idle time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: target.Secure(&http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
@@ -247,7 +238,7 @@ func newClient(idle time.Duration) *http.Client {
 		MaxIdleConnsPerHost: 4,
 		// ClickHouse closes idle connections after 2 to 30 s; being first avoids a race for them.
 		IdleConnTimeout: time.Second,
-	}}
+	})}
 }
 
 // idleConn fails a Read that waits longer than idle: an engine that hangs must not hold an export for ever.

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/schema/command"
+	"corrosion/schema/connect"
 )
 
 // link is the connection to NATS: the stream of commands, a consumer for each agent, and what agents say.
@@ -43,7 +44,7 @@ func (m *Manager) connect() (*link, error) {
 		m.work.Go(func() { m.listen(lane) }) // ends when the lane is closed
 	}
 	var err error
-	l.conn, err = nats.Connect(m.deps.NATSURL, nats.Name("corrosion-installations"), nats.RetryOnFailedConnect(true),
+	l.conn, err = connect.NATS(m.deps.NATSURL, nats.Name("corrosion-installations"), nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(500*time.Millisecond),
 		nats.ReconnectHandler(func(*nats.Conn) { l.forget(); nudge(m.wake) }), // it may be another NATS, without what we made
 		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {

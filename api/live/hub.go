@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/schema"
+	"corrosion/schema/connect"
 )
 
 // Seeder knows what was before us.
@@ -103,7 +103,7 @@ func New(cfg Config, deps Deps) (*Hub, error) {
 }
 
 func (h *Hub) dial() (*nats.Conn, error) {
-	conn, err := nats.Connect(h.deps.NATSURL,
+	conn, err := connect.NATS(h.deps.NATSURL,
 		nats.Name("corrosion-live"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(250*time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
 		nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2), // a peer that went silent is noticed in a quarter of a minute
@@ -122,9 +122,6 @@ func (h *Hub) dial() (*nats.Conn, error) {
 			h.deps.Logger.Warn("live: asynchronous error of NATS", "error", err)
 		}),
 	)
-	if malformed := (*url.Error)(nil); errors.As(err, &malformed) {
-		return nil, errors.New("live: NATSURL: not a URL") // the error would show the password
-	}
 	if err != nil {
 		return nil, fmt.Errorf("live: connect to NATS: %w", err)
 	}

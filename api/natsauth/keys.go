@@ -49,7 +49,7 @@ func LoadKeys(path string) (Keys, error) {
 	if err != nil {
 		return keys, fmt.Errorf("read NATS callout keys: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&0o037 != 0 {
 		return keys, fmt.Errorf("read NATS callout keys: %s can be read by others (mode %o): chmod 600 it", path, info.Mode().Perm())
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))

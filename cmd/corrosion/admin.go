@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"corrosion/api/account"
 	"corrosion/api/audit"
 	"corrosion/api/auth"
@@ -28,9 +26,9 @@ func (c *adminCreateCommand) Run(e *env) error {
 	if err := c.find(&c.PostgresURL); err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(e.ctx, c.PostgresURL)
+	pool, err := c.openPool(e.ctx)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	defer pool.Close()
 	created, err := account.CreateAdmin(e.ctx, pool, c.Email)
@@ -70,9 +68,9 @@ func (c *adminResetLinkCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(e.ctx, c.PostgresURL)
+	pool, err := c.openPool(e.ctx)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	defer pool.Close()
 	service, err := account.NewService(c.config(c.listening), account.Deps{Store: store.New(pool), Keys: keys, Hasher: hasher})

@@ -1,6 +1,10 @@
 package main
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"corrosion/schema/connect"
+)
 
 // agentFlags are the settings of companion agents.
 type agentFlags struct {
@@ -23,5 +27,5 @@ func (f agentFlags) natsURL(platform string) (string, error) {
 	if platform == "" {
 		return "", nil
 	}
-	return natsHosts(platform)
+	return connect.Public(platform)
 }

@@ -23,7 +23,6 @@ import (
 	"corrosion/api/ratestore"
 	"corrosion/api/registry"
 	"corrosion/dashboards"
-	"corrosion/deploy/local"
 	"corrosion/schema"
 )
 
@@ -122,9 +121,6 @@ func (c *apiCommand) open(e *env, r *roles) error {
 	}
 	if err := r.openClickHouse(e.ctx); err != nil {
 		return err
-	}
-	if r.ClickHouseHTTPURL == "" {
-		r.ClickHouseHTTPURL = local.HTTPFromNative(r.ClickHouseURL)
 	}
 	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
 	if err != nil {

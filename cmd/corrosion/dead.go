@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"corrosion/api/deadletter"
+	"corrosion/schema/connect"
 )
 
 type deadCommand struct {
@@ -34,7 +35,7 @@ func openOffice(s *services) (*deadletter.Office, *nats.Conn, error) {
 	if err := s.find(&s.NATSURL); err != nil {
 		return nil, nil, err
 	}
-	conn, err := nats.Connect(s.NATSURL, nats.Name("corrosion-dead"))
+	conn, err := connect.NATS(s.NATSURL, nats.Name("corrosion-dead"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to nats: %w", err)
 	}

@@ -17,13 +17,14 @@ import (
 	"corrosion/ingest/publish"
 	"corrosion/ingest/simulate"
 	"corrosion/schema"
+	"corrosion/schema/connect"
 )
 
 const newestSample = `SELECT max(ts) FROM corrosion.samples WHERE license_id = {license:UUID}`
 
 // runDemo keeps the demo network publishing until ctx ends: history first where it is missing, then live.
 func runDemo(ctx context.Context, e *env, r *roles) error {
-	conn, err := nats.Connect(r.NATSURL, nats.Name("corrosion-demo"), nats.MaxReconnects(-1))
+	conn, err := connect.NATS(r.NATSURL, nats.Name("corrosion-demo"), nats.MaxReconnects(-1))
 	if err != nil {
 		return fmt.Errorf("demo: connect to nats: %w", err)
 	}

@@ -2,20 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/jackc/pgx/v5"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
+	"corrosion/api/auth"
 	"corrosion/deploy/local"
-	"corrosion/schema"
 )
 
 type doctorCommand struct {
@@ -23,6 +21,8 @@ type doctorCommand struct {
 	jwtKeys
 	listening
 	accountFlags
+	streamFlags
+	Role string `default:"serve" enum:"serve,ingest,api,aggregate" help:"The role whose needs are checked: ${enum}."`
 }
 
 // doctorLimit bounds each check.
@@ -35,32 +35,101 @@ type finding struct {
 	todo string // empty = fine
 }
 
-// Run checks what serve would need and what a running platform has. It fails when a check found a fault.
+// Run checks what serve would need, or what a role needs of services that run. It fails when a check found a fault.
 func (c *doctorCommand) Run(e *env) error {
-	running := c.find() == nil && c.ClickHouseURL != "" && c.PostgresURL != "" && c.NATSURL != ""
-	checks := []func(context.Context) finding{c.checkData, c.checkKey, c.checkListening, c.checkMail}
-	if running {
-		checks = append(checks, c.checkClickHouse, c.checkPostgres, c.checkJobs, c.checkNATS)
-	} else {
-		checks = append(checks, c.checkEngines)
-		fmt.Fprintf(e.stdout, "nothing runs on %s: checking what `corrosion serve` would need\n", c.Data)
+	if err := c.find(); err != nil {
+		return err
 	}
-	faults := 0
-	for _, check := range checks {
+	checks, faults := 0, 0
+	for _, check := range c.checks(e) {
 		ctx, cancel := context.WithTimeout(e.ctx, doctorLimit)
-		f := check(ctx)
+		found := check(ctx)
 		cancel()
-		if f.todo == "" {
-			fmt.Fprintf(e.stdout, "ok     %-11s %s\n", f.what, f.saw)
-			continue
+		for _, f := range found {
+			checks++
+			if f.todo == "" {
+				fmt.Fprintf(e.stdout, "ok     %-11s %s\n", f.what, f.saw)
+				continue
+			}
+			faults++
+			fmt.Fprintf(e.stdout, "FAULT  %-11s %s\n       %-11s do: %s\n", f.what, f.saw, "", f.todo)
 		}
-		faults++
-		fmt.Fprintf(e.stdout, "FAULT  %-11s %s\n       %-11s do: %s\n", f.what, f.saw, "", f.todo)
 	}
 	if faults > 0 {
-		return fmt.Errorf("%d of %d checks found a fault", faults, len(checks))
+		return fmt.Errorf("%d of %d checks found a fault", faults, checks)
 	}
 	return nil
+}
+
+// checks are those that the role has a use for.
+func (c *doctorCommand) checks(e *env) []func(context.Context) []finding {
+	checks := []func(context.Context) []finding{one(c.checkData)}
+	if c.Role == "serve" || c.Role == "api" {
+		checks = append(checks, one(c.checkKey), one(c.checkListening), one(c.checkMail))
+	}
+	if c.ClickHouseURL == "" && c.PostgresURL == "" && c.NATSURL == "" {
+		fmt.Fprintf(e.stdout, "nothing runs on %s: checking what `corrosion serve` would need\n", c.Data)
+		return append(checks, one(c.checkEngines))
+	}
+	checks = append(checks, c.needed("clickhouse", &c.ClickHouseURL, c.checkClickHouse), c.needed("postgres", &c.PostgresURL, c.checkPostgres))
+	if c.Role == "serve" || c.Role == "api" {
+		checks = append(checks, c.needed("exports", &c.ClickHouseHTTPURL, c.checkHTTP))
+	}
+	if c.Role != "aggregate" {
+		checks = append(checks, c.needed("nats", &c.NATSURL, c.checkNATS))
+	}
+	if c.Role == "serve" {
+		checks = append(checks, one(c.checkJobs))
+	}
+	return checks
+}
+
+func one(check func(context.Context) finding) func(context.Context) []finding {
+	return func(ctx context.Context) []finding { return []finding{check(ctx)} }
+}
+
+// needed checks a service whose URL is known.
+func (c *doctorCommand) needed(what string, target *string, check func(context.Context) []finding) func(context.Context) []finding {
+	if *target != "" {
+		return check
+	}
+	return func(context.Context) []finding {
+		return []finding{{what: what, saw: "no URL is known", todo: "give " + c.flagOf(target) + ", or start `corrosion serve`"}}
+	}
+}
+
+// certificate says how long a server's certificate is good, and warns a fortnight before it ends.
+func certificate(what, host string, state *tls.ConnectionState) finding {
+	f := finding{what: what, saw: host + ": not encrypted"}
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return f
+	}
+	ends := state.PeerCertificates[0].NotAfter
+	f.saw = fmt.Sprintf("%s: %s, certificate good until %s", host, tls.VersionName(state.Version), ends.UTC().Format(time.DateOnly))
+	if time.Until(ends) < 14*24*time.Hour {
+		f.todo = "renew the server's certificate"
+	}
+	return f
+}
+
+// atLeast compares the numbers of dotted versions.
+func atLeast(version, least string) bool {
+	have, want := numbers(version), numbers(least)
+	for i, w := range want {
+		if i >= len(have) || have[i] != w {
+			return i < len(have) && have[i] > w
+		}
+	}
+	return true
+}
+
+func numbers(version string) []int {
+	var out []int
+	for part := range strings.FieldsFuncSeq(version, func(r rune) bool { return r < '0' || r > '9' }) {
+		n, _ := strconv.Atoi(part)
+		out = append(out, n)
+	}
+	return out
 }
 
 // checkData checks that the data directory, or the nearest one above it that is there, can be written. It makes none.
@@ -108,7 +177,7 @@ func (c *doctorCommand) checkKey(context.Context) finding {
 		f.saw += " will be made on first start"
 	case err != nil:
 		f.saw, f.todo = err.Error(), "make the file readable, or name another with --jwt-key-file"
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&auth.KeyFileOthers != 0:
 		f.saw, f.todo = fmt.Sprintf("%s can be read by others (mode %o)", path, info.Mode().Perm()), "chmod 600 "+filepath.Clean(path)
 	}
 	return f
@@ -122,69 +191,4 @@ func (c *doctorCommand) checkEngines(ctx context.Context) finding {
 	}
 	f.saw = "ClickHouse and PostgreSQL are installed"
 	return f
-}
-
-func (c *doctorCommand) checkClickHouse(ctx context.Context) finding {
-	f := finding{what: "clickhouse", todo: "check --clickhouse-url, the user's password and that the server listens"}
-	options, err := clickhouse.ParseDSN(c.ClickHouseURL)
-	if err != nil {
-		f.saw = "the URL cannot be read"
-		return f
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		f.saw = err.Error()
-		return f
-	}
-	defer conn.Close()
-	version, err := conn.ServerVersion()
-	if err != nil {
-		f.saw = err.Error()
-		return f
-	}
-	kept, err := schema.ReadRetention(ctx, conn)
-	if err != nil {
-		f.saw, f.todo = err.Error(), "run `corrosion migrate`"
-		return f
-	}
-	const day = 24 * time.Hour
-	return finding{what: "clickhouse", saw: fmt.Sprintf("%s; raw kept %d days, hours %d", version.Version, kept.Raw/day, kept.Hourly/day)}
-}
-
-func (c *doctorCommand) checkPostgres(ctx context.Context) finding {
-	f := finding{what: "postgres", todo: "check --postgres-url, the user's password and that the server listens"}
-	conn, err := pgx.Connect(ctx, c.PostgresURL)
-	if err != nil {
-		f.saw = err.Error()
-		return f
-	}
-	defer conn.Close(ctx)
-	var licenses int
-	if err := conn.QueryRow(ctx, "SELECT count(*) FROM licenses").Scan(&licenses); err != nil {
-		f.saw, f.todo = err.Error(), "run `corrosion migrate`"
-		return f
-	}
-	return finding{what: "postgres", saw: fmt.Sprintf("%s; %d licenses", conn.PgConn().ParameterStatus("server_version"), licenses)}
-}
-
-func (c *doctorCommand) checkNATS(ctx context.Context) finding {
-	f := finding{what: "nats", todo: "check --nats-url, the user's password and that the server runs with JetStream"}
-	conn, err := nats.Connect(c.NATSURL, nats.Timeout(doctorLimit/2))
-	if err != nil {
-		f.saw = err.Error()
-		return f
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		f.saw = err.Error()
-		return f
-	}
-	stream, err := js.Stream(ctx, schema.StreamStats)
-	if err != nil {
-		f.saw, f.todo = "stream "+schema.StreamStats+": "+err.Error(), "start `corrosion serve` or `corrosion ingest`, which makes its streams"
-		return f
-	}
-	state := stream.CachedInfo().State
-	return finding{what: "nats", saw: fmt.Sprintf("%s; %d messages wait in %s", conn.ConnectedServerVersion(), state.Msgs, schema.StreamStats)}
 }

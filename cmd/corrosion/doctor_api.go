@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"corrosion/api/mail"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/pg"
 )
 
@@ -50,7 +49,7 @@ func (c *doctorCommand) checkMail(context.Context) finding {
 // checkJobs checks that what must run regularly has run, and well.
 func (c *doctorCommand) checkJobs(ctx context.Context) finding {
 	f := finding{what: "jobs", todo: "check --postgres-url"}
-	conn, err := pgx.Connect(ctx, c.PostgresURL)
+	conn, err := stores.PostgresConn(ctx, c.PostgresURL)
 	if err != nil {
 		f.saw = err.Error()
 		return f

@@ -18,7 +18,7 @@ import (
 	"corrosion/api/erasure"
 	administration "corrosion/api/platform"
 	"corrosion/api/store"
-	"corrosion/deploy/local"
+	"corrosion/schema/connect"
 	"corrosion/schema/sqlaccess"
 )
 
@@ -29,7 +29,7 @@ func (r *roles) startErasures() (*erasure.Worker, error) {
 		r.log.Warn("no NATS: licenses are not erased by this process; give --nats-url")
 		return nil, nil
 	}
-	conn, err := nats.Connect(r.NATSURL, nats.Name("corrosion-erasures"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	conn, err := connect.NATS(r.NATSURL, nats.Name("corrosion-erasures"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
@@ -102,9 +102,6 @@ type licenseArchiveCommand struct {
 func (c *licenseArchiveCommand) Run(e *env) error {
 	if err := c.find(&c.ClickHouseURL, &c.PostgresURL); err != nil {
 		return err
-	}
-	if c.ClickHouseHTTPURL == "" {
-		c.ClickHouseHTTPURL = local.HTTPFromNative(c.ClickHouseURL)
 	}
 	config := encode.DefaultConfig()
 	config.URL = c.ClickHouseHTTPURL

@@ -2,9 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/api/account"
 )
@@ -30,9 +27,9 @@ func (c *licenseCreateCommand) Run(e *env) error {
 	if err := c.find(&c.PostgresURL); err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(e.ctx, c.PostgresURL)
+	pool, err := c.openPool(e.ctx)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	defer pool.Close()
 	created, err := account.CreateLicense(e.ctx, pool, account.NewLicense{Name: c.Name, Email: c.Email})

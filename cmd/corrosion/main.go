@@ -38,6 +38,7 @@ type cli struct {
 	Dead      deadCommand      `cmd:"" help:"Samples that could not be stored: list, show, replay, purge."`
 	Retention retentionCommand `cmd:"" help:"How long rows are kept."`
 	Doctor    doctorCommand    `cmd:"" help:"Check every dependency and setting, and say what to do about each fault."`
+	Ready     readyCommand     `cmd:"" help:"Ask a process whether it is ready: exit 0, or 1 with its reason."`
 }
 
 // env is what a command may touch of the outside world.

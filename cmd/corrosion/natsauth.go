@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"corrosion/api/natsauth"
 	"corrosion/deploy/local"
+	"corrosion/schema/connect"
 )
 
 // natsLogins say how game servers and agents are admitted to a NATS of the operator's own.
@@ -110,7 +109,7 @@ func (r *roles) startCallout(logins natsLogins, gate *natsauth.Gate, metrics *na
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := natsHosts(r.NATSURL)
+	hosts, err := connect.WithoutLogin(r.NATSURL) // the keys name other users
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +137,7 @@ func (r *roles) startCallout(logins natsLogins, gate *natsauth.Gate, metrics *na
 // connectNATS keeps one connection until close, and tries for ever: NATS may come later than we do.
 func (r *roles) connectNATS(hosts, name, user, password string) (*nats.Conn, error) {
 	log := r.log.With("connection", name)
-	conn, err := nats.Connect(hosts, nats.Name(name), nats.UserInfo(user, password), nats.RetryOnFailedConnect(true),
+	conn, err := connect.NATS(hosts, nats.Name(name), nats.UserInfo(user, password), nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(500*time.Millisecond),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -156,18 +155,4 @@ func (r *roles) connectNATS(hosts, name, user, password string) (*nats.Conn, err
 
 func reportNATS(log *slog.Logger) nats.ErrHandler {
 	return func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS says", "error", err) }
-}
-
-// natsHosts takes user and password out of NATS URLs; the keys name other ones.
-func natsHosts(urls string) (string, error) {
-	var out []string
-	for one := range strings.SplitSeq(urls, ",") {
-		u, err := url.Parse(strings.TrimSpace(one))
-		if err != nil || u.Host == "" {
-			return "", errors.New("the NATS URL cannot be read: want nats://user:password@host:4222") // it may hold a password
-		}
-		u.User = nil
-		out = append(out, u.String())
-	}
-	return strings.Join(out, ","), nil
 }

@@ -100,9 +100,9 @@ func (s *services) withLicense(e *env, id string, do func(*pgxpool.Pool, uuid.UU
 	if err := s.find(&s.PostgresURL); err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(e.ctx, s.PostgresURL)
+	pool, err := s.openPool(e.ctx)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	defer pool.Close()
 	return do(pool, license)

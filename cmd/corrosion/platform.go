@@ -11,6 +11,7 @@ import (
 	administration "corrosion/api/platform"
 	"corrosion/api/store"
 	"corrosion/schema"
+	"corrosion/schema/connect"
 )
 
 // openPlatform is what platform administrators work with; without a NATS URL there are no dead letters.
@@ -19,7 +20,7 @@ func (r *roles) openPlatform(quotas schema.Quotas) (*administration.Service, *de
 	if err != nil || r.NATSURL == "" {
 		return service, nil, err
 	}
-	conn, err := nats.Connect(r.NATSURL, nats.Name("corrosion-platform"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+	conn, err := connect.NATS(r.NATSURL, nats.Name("corrosion-platform"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(500*time.Millisecond), nats.ErrorHandler(reportNATS(r.log)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to NATS: %w", err)

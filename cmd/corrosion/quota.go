@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/api/audit"
 	"corrosion/api/store"
@@ -71,9 +70,9 @@ func (c *licenseQuotaCommand) Run(e *env) error {
 	if err := c.find(&c.PostgresURL); err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(e.ctx, c.PostgresURL)
+	pool, err := c.openPool(e.ctx)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	defer pool.Close()
 	var own pg.FindLicenseQuotasRow

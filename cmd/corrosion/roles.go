@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +14,7 @@ import (
 
 	"corrosion/aggregator"
 	"corrosion/ingest"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/pg"
 )
 
@@ -91,7 +91,7 @@ func (e *env) untilStopped(open func() error) error {
 func (r *roles) openPostgres(ctx context.Context) error {
 	pool, err := newPool(ctx, r.PostgresURL, r.slow())
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	r.onClose("postgres pool", func(context.Context) error { pool.Close(); return nil })
 	if err := pool.Ping(ctx); err != nil {
@@ -116,14 +116,9 @@ func (r *roles) openClickHouse(ctx context.Context) error {
 
 // dialClickHouse does not wait for an answer: connections open when they are needed.
 func (r *roles) dialClickHouse() error {
-	options, err := clickhouse.ParseDSN(r.ClickHouseURL)
+	conn, err := stores.ClickHouse(r.ClickHouseURL)
 	if err != nil {
-		return errors.New("the ClickHouse URL cannot be read: want clickhouse://user:password@host:9000/corrosion")
-	}
-	options.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		return fmt.Errorf("open clickhouse: %w", err)
+		return err
 	}
 	r.onClose("clickhouse pool", func(context.Context) error { return conn.Close() })
 	r.clickhouse = conn
@@ -159,8 +154,13 @@ func (r *roles) startIngest(ctx context.Context, f ingestFlags) error {
 // ingestFlags are the settings of the ingester.
 type ingestFlags struct {
 	quotaFlags
-	StreamMaxBytes int64         `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
-	AckWait        time.Duration `env:"CORROSION_ACK_WAIT" default:"30s" help:"How long JetStream waits for an ingester that holds messages before it delivers them again; at least 1s."`
-	Takeover       time.Duration `env:"CORROSION_TAKEOVER" default:"5s" help:"How long an ingester may be silent before another takes its partitions over; the same for all ingesters, at least 1s."`
-	StreamReplicas int           `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster."`
+	streamFlags
+	AckWait  time.Duration `env:"CORROSION_ACK_WAIT" default:"30s" help:"How long JetStream waits for an ingester that holds messages before it delivers them again; at least 1s."`
+	Takeover time.Duration `env:"CORROSION_TAKEOVER" default:"5s" help:"How long an ingester may be silent before another takes its partitions over; the same for all ingesters, at least 1s."`
+}
+
+// streamFlags bound the streams.
+type streamFlags struct {
+	StreamMaxBytes int64 `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
+	StreamReplicas int   `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster."`
 }

@@ -8,16 +8,19 @@ import (
 	"path/filepath"
 
 	"corrosion/deploy/local"
+	"corrosion/schema/connect"
+	"corrosion/schema/connect/stores"
 )
 
 // services says where the stores are; what is empty is started by serve, and found by the other commands through the
 // endpoints file of the platform that runs on the data directory.
 type services struct {
 	Data              string `env:"CORROSION_DATA" default:"./data" help:"Everything that local services and the program keep."`
-	NATSURL           string `name:"nats-url" env:"CORROSION_NATS_URL" help:"NATS; unset = local."`
-	ClickHouseURL     string `name:"clickhouse-url" env:"CORROSION_CLICKHOUSE_URL" help:"ClickHouse, native protocol (clickhouse://user:password@host:9000/corrosion); unset = local."`
-	ClickHouseHTTPURL string `name:"clickhouse-http-url" env:"CORROSION_CLICKHOUSE_HTTP_URL" help:"ClickHouse over HTTP, for exports; unset = port 8123 of the native URL."`
-	PostgresURL       string `name:"postgres-url" env:"CORROSION_POSTGRES_URL" help:"Postgres; unset = local."`
+	NATSURL           string `name:"nats-url" env:"CORROSION_NATS_URL" help:"NATS (nats:// or tls://; several hosts with commas between); unset = local."`
+	ClickHouseURL     string `name:"clickhouse-url" env:"CORROSION_CLICKHOUSE_URL" help:"ClickHouse, native protocol (clickhouse://user:password@host:9000/corrosion, with ?secure=true for TLS); unset = local."`
+	ClickHouseHTTPURL string `name:"clickhouse-http-url" env:"CORROSION_CLICKHOUSE_HTTP_URL" help:"ClickHouse over HTTP or HTTPS, for exports; unset = port 8123 (with TLS 8443) of the native URL."`
+	PostgresURL       string `name:"postgres-url" env:"CORROSION_POSTGRES_URL" help:"Postgres (postgres://user:password@host:5432/corrosion?sslmode=verify-full); unset = local."`
+	serviceFiles
 }
 
 // logging is how a command speaks of what it does.
@@ -46,6 +49,43 @@ func (k jwtKeys) path(data string) string {
 		return k.JWTKeyFile
 	}
 	return filepath.Join(data, "jwt.key")
+}
+
+// AfterApply is called when flags and environment have been read: it puts the files into the URLs that they are for. A
+// second call changes nothing.
+func (s *services) AfterApply() error {
+	clickhouse := s.clickHouse()
+	faults := []error{
+		joinFiles("nats", connect.Files{Password: s.NATSPasswordFile, Creds: s.NATSCredsFile, CA: s.NATSCAFile, Cert: s.NATSCertFile, Key: s.NATSKeyFile}, &s.NATSURL),
+		joinFiles("clickhouse", clickhouse, &s.ClickHouseURL, &s.ClickHouseHTTPURL),
+		joinFiles("postgres", connect.Files{Password: s.PostgresPasswordFile, CA: s.PostgresCAFile, Cert: s.PostgresCertFile, Key: s.PostgresKeyFile}, &s.PostgresURL),
+	}
+	if s.ClickHouseHTTPURL == "" && s.ClickHouseURL != "" {
+		s.ClickHouseHTTPURL = stores.HTTPFromNative(s.ClickHouseURL)
+	}
+	return errors.Join(faults...)
+}
+
+// joinFiles never repeats a URL: it may hold a password.
+func joinFiles(service string, files connect.Files, targets ...*string) error {
+	if files == (connect.Files{}) {
+		return nil
+	}
+	joined := false
+	for _, target := range targets {
+		if *target == "" {
+			continue
+		}
+		url, err := connect.Join(*target, files)
+		if err != nil {
+			return fmt.Errorf("--%s-url: %w", service, err)
+		}
+		*target, joined = url, true
+	}
+	if !joined {
+		return fmt.Errorf("files are given for %s and no URL: give --%s-url too", service, service)
+	}
+	return nil
 }
 
 // find fills what is not given from the endpoints of the platform that runs on the data directory.

@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
+
+	"corrosion/schema/connect/stores"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -64,10 +65,5 @@ func statementName(sql string) string {
 
 // newPool opens a pool whose slow statements are logged.
 func newPool(ctx context.Context, url string, slow slowLog) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, errors.New("the Postgres URL cannot be read: want postgres://user:password@host:5432/corrosion") // it may hold a password
-	}
-	config.ConnConfig.Tracer = slow
-	return pgxpool.NewWithConfig(ctx, config)
+	return stores.PostgresPool(ctx, url, func(config *pgxpool.Config) { config.ConnConfig.Tracer = slow })
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"corrosion/deploy/local"
+	"corrosion/schema/connect/stores"
 )
 
 type sqlCommand struct {
@@ -62,9 +63,6 @@ func (c *sqlCommand) target() (string, error) {
 	if c.ClickHouseHTTPURL != "" {
 		return c.ClickHouseHTTPURL, nil
 	}
-	if c.ClickHouseURL != "" {
-		return local.HTTPFromNative(c.ClickHouseURL), nil
-	}
 	running, err := local.ReadEndpoints(c.Data)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("no platform runs on %s: start one with `corrosion serve`, or give --clickhouse-http-url", c.Data)
@@ -88,12 +86,11 @@ var parameterText = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n")
 // runSQL streams a query's answer over HTTP and returns how many bytes it was. The password goes in a header, never in the
 // URL.
 func runSQL(ctx context.Context, target, format, query string, parameters map[string]string, out io.Writer) (printed int64, err error) {
-	u, err := url.Parse(target)
+	store, err := stores.ClickHouseHTTP(target)
 	if err != nil {
-		return 0, errors.New("the ClickHouse HTTP URL cannot be read")
+		return 0, err
 	}
-	user := u.User
-	u.User = nil
+	u := store.Address()
 	values := u.Query()
 	values.Set("default_format", format)
 	for name, value := range parameters {
@@ -104,12 +101,12 @@ func runSQL(ctx context.Context, target, format, query string, parameters map[st
 	if err != nil {
 		return 0, err
 	}
-	if user != nil {
-		password, _ := user.Password()
-		request.Header.Set("X-ClickHouse-User", user.Username())
-		request.Header.Set("X-ClickHouse-Key", password)
+	if err := store.SignIn(request); err != nil {
+		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	transport := store.Secure(&http.Transport{})
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		return 0, fmt.Errorf("ask clickhouse: %w", err)
 	}
@@ -119,14 +116,4 @@ func runSQL(ctx context.Context, target, format, query string, parameters map[st
 		return 0, fmt.Errorf("clickhouse says: %s", strings.TrimSpace(string(message)))
 	}
 	return io.Copy(out, response.Body)
-}
-
-// withoutUser is a URL as it may be shown.
-func withoutUser(target string) string {
-	u, err := url.Parse(target)
-	if err != nil {
-		return ""
-	}
-	u.User = nil
-	return u.String()
 }

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/deploy/local"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/sqlaccess"
 )
 
@@ -67,17 +66,13 @@ func (c *licenseSQLAccessCommand) Run(e *env) error {
 
 // manager connects to both stores; done closes them.
 func (c *licenseSQLAccessCommand) manager(ctx context.Context) (manager *sqlaccess.Manager, done func(), err error) {
-	options, err := clickhouse.ParseDSN(c.ClickHouseURL)
+	conn, err := stores.ClickHouse(c.ClickHouseURL)
 	if err != nil {
-		return nil, nil, errors.New("the ClickHouse URL cannot be read: want clickhouse://user:password@host:9000/corrosion")
+		return nil, nil, err
 	}
-	conn, err := clickhouse.Open(options)
+	pool, err := c.openPool(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open clickhouse: %w", err)
-	}
-	pool, err := pgxpool.New(ctx, c.PostgresURL)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open postgres: %w", err), conn.Close())
+		return nil, nil, errors.Join(err, conn.Close())
 	}
 	manager = sqlaccess.New(sqlaccess.Deps{Postgres: pool, ClickHouse: conn, ClickHouseURL: c.ClickHouseURL, Pool: readerPoolOf(c.Data)})
 	return manager, func() { pool.Close(); _ = conn.Close() }, nil
@@ -85,13 +80,14 @@ func (c *licenseSQLAccessCommand) manager(ctx context.Context) (manager *sqlacce
 
 // addresses are where the reader signs in: host and port, without anybody's password.
 func (c *licenseSQLAccessCommand) addresses() (native, http string) {
-	if options, err := clickhouse.ParseDSN(c.ClickHouseURL); err == nil && len(options.Addr) > 0 {
+	if options, err := stores.ClickHouseOptions(c.ClickHouseURL); err == nil && len(options.Addr) > 0 {
 		native = options.Addr[0]
 	}
-	if c.ClickHouseHTTPURL == "" {
-		c.ClickHouseHTTPURL = local.HTTPFromNative(c.ClickHouseURL)
+	if target, err := stores.ClickHouseHTTP(c.ClickHouseHTTPURL); err == nil {
+		address := target.Address()
+		http = address.String()
 	}
-	return native, withoutUser(c.ClickHouseHTTPURL)
+	return native, http
 }
 
 // readerPool is the local engine's users, kept in the data directory.

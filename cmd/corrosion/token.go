@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"corrosion/api/auth"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/pg"
 )
 
@@ -49,9 +49,9 @@ func (c *tokenCommand) Run(e *env) error {
 }
 
 func licenseExists(ctx context.Context, postgresURL string, license uuid.UUID) error {
-	pool, err := pgxpool.New(ctx, postgresURL)
+	pool, err := stores.PostgresPool(ctx, postgresURL, nil)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
 	defer pool.Close()
 	_, err = pg.New(pool).FindLicense(ctx, license)

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"corrosion/schema/command"
+	"corrosion/schema/connect"
 )
 
 // Agent does the commands of one server. New makes it, Run works until its context ends.
@@ -106,7 +107,7 @@ func (a *Agent) connect() (err error) {
 		default:
 		}
 	}
-	a.conn, err = nats.Connect(a.config.NATSURL, nats.UserInfo(a.config.User, a.config.Password),
+	a.conn, err = connect.NATS(a.config.NATSURL, nats.UserInfo(a.config.User, a.config.Password),
 		nats.Name("corrosion-agent "+a.config.ServerID), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(time.Second), nats.ReconnectJitter(time.Second, 2*time.Second),
 		nats.ReconnectBufSize(reconnectBytes), nats.PingInterval(20*time.Second), nats.MaxPingsOutstanding(2),

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,7 +19,7 @@ type Config struct {
 	// DataDir holds everything; it is made when absent.
 	DataDir string
 	// A service with a URL is used as it is and not started. ClickHouseURL is
-	// the native one; ClickHouseHTTPURL is derived from it when empty.
+	// the native one; ClickHouseHTTPURL goes with it.
 	NATSURL, ClickHouseURL, ClickHouseHTTPURL, PostgresURL string
 	// Ports are taken when free, else others are chosen; 0 = any.
 	NATSPort, ClickHousePort, ClickHouseHTTPPort, PostgresPort int
@@ -82,17 +82,17 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// checkURL never repeats the URL: it may hold a password.
+// checkURL never repeats the URL: it may hold a password. It may name several hosts, so only its scheme is looked at.
 func checkURL(name, raw string, schemes ...string) error {
 	if raw == "" {
 		return nil
 	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
+	scheme, rest, found := strings.Cut(raw, "://")
+	if !found || rest == "" {
 		return fmt.Errorf("%s URL is not a URL with a host", name)
 	}
-	if !slices.Contains(schemes, u.Scheme) {
-		return fmt.Errorf("%s URL begins with %q, want one of %q", name, u.Scheme, schemes)
+	if !slices.Contains(schemes, scheme) {
+		return fmt.Errorf("%s URL begins with another scheme than one of %q", name, schemes)
 	}
 	return nil
 }

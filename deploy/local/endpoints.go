@@ -3,8 +3,6 @@ package local
 import (
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -47,21 +45,4 @@ func (e Endpoints) write(dataDir string) error {
 		return fmt.Errorf("encode endpoints: %w", err)
 	}
 	return writeAtomically(endpointsFile(dataDir), append(content, '\n'))
-}
-
-// HTTPFromNative guesses the HTTP URL of a server known by its native URL: the
-// same host and login, and the usual port.
-func HTTPFromNative(native string) string {
-	u, err := url.Parse(native)
-	if err != nil {
-		return ""
-	}
-	out := url.URL{Scheme: "http", User: u.User, Path: "/", Host: net.JoinHostPort(u.Hostname(), "8123")}
-	if secure := u.Query().Get("secure"); secure == "true" || secure == "1" {
-		out.Scheme, out.Host = "https", net.JoinHostPort(u.Hostname(), "8443")
-	}
-	if len(u.Path) > 1 {
-		out.RawQuery = url.Values{"database": {u.Path[1:]}}.Encode()
-	}
-	return out.String()
 }

@@ -149,12 +149,9 @@ func (s *Stack) setEndpoints(secrets secrets) {
 	if s.postgres != nil {
 		e.Postgres = s.postgres.URL()
 	}
-	switch {
-	case s.clickhouse != nil:
+	if s.clickhouse != nil {
 		e.ClickHouseNative, e.ClickHouseHTTP = s.clickhouse.NativeURL(), s.clickhouse.HTTPURL()
 		e.Operator = Operator{User: OperatorUser, Password: secrets.Operator}
-	case e.ClickHouseHTTP == "":
-		e.ClickHouseHTTP = HTTPFromNative(e.ClickHouseNative)
 	}
 	s.endpoints = e
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"corrosion/schema"
+	"corrosion/schema/connect"
 )
 
 // maxBuffered bounds the bytes that wait in unfinished batches, over all subjects.
@@ -90,7 +91,7 @@ func Open(url string, cfg Config) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect(url, options...)
+	nc, err := connect.NATS(url, options...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/pg"
 )
 
@@ -145,10 +146,11 @@ func (g *poolGranter) mapped(ctx context.Context) (map[string][]uuid.UUID, error
 
 // signsIn tells whether the engine that runs knows the login.
 func (g *poolGranter) signsIn(ctx context.Context, user Access) (bool, error) {
-	options, err := clickhouse.ParseDSN(g.deps.ClickHouseURL)
+	options, err := stores.ClickHouseOptions(g.deps.ClickHouseURL)
 	if err != nil {
-		return false, errors.New("the ClickHouse URL cannot be read")
+		return false, err
 	}
+	options.DialStrategy = nil // it would sign in with the platform's password
 	options.Auth.Username, options.Auth.Password = user.User, user.Password
 	conn, err := clickhouse.Open(options)
 	if err != nil {
