@@ -53,6 +53,10 @@ const byCode: Record<string, Explanation> = {
     title: 'The link is not valid any more',
     advice: 'It was used or is too old: ask for another one.',
   },
+  conflict: {
+    title: 'Something of that name is there already',
+    advice: 'Take another name, or change what is there.',
+  },
   changed: {
     title: 'Somebody else was faster',
     advice: 'It was changed since this page read it: look at it again, then repeat your change.',

@@ -46,8 +46,7 @@ export function settingsOf(form: SettingsForm): { settings: ServerSettings; faul
     tags: tagsOf(form.tags, faults),
     groups: groupsOf(form.groups, faults),
   }
-  if (settings.name && [...settings.name].length > most.name)
-    faults.name = `At most ${most.name} characters.`
+  if (settings.name && [...settings.name].length > most.name) faults.name = `At most ${most.name} characters.`
   if (settings.notes && [...settings.notes].length > most.notes)
     faults.notes = `At most ${most.notes} characters.`
   const interval = form.interval.trim()
