@@ -102,7 +102,7 @@ export function office(over: Partial<Office> = {}): Office {
     ],
     entries: Array.from({ length: 150 }, (_, i) =>
       i % 5 === 0
-        ? entry(300 - i, 'account.login-refused', { actor: '', actor_id: null, target_id: '' })
+        ? entry(300 - i, 'account.login-refused', { actor: '', actor_id: null as never, target_id: '' })
         : i % 5 === 1
           ? entry(300 - i, 'member.role-changed', { details: { before: 'viewer', after: 'admin' } })
           : entry(300 - i, 'server.changed', { details: { name: 'Main', tags: { region: 'eu' } } }),
@@ -151,7 +151,9 @@ function license(o: Office) {
   }
 }
 
-type Handler = (o: Office, body: Record<string, never>, route: Route, rest: string) => unknown
+/** A body as a form of the pages sends it. */
+type Sent = Partial<Record<string, string>> & { role?: Role; scopes?: string[] }
+type Handler = (o: Office, body: Sent, route: Route, rest: string) => unknown
 
 const handlers: Record<string, Handler> = {
   'GET /api/license': (o, _, route) => tagged(route, license(o), '"l1.x"'),
@@ -162,7 +164,7 @@ const handlers: Record<string, Handler> = {
   'GET /api/license/members': (o) => ({ members: o.members }),
   'PATCH /api/license/members/': (o, body, _, rest) => {
     const found = o.members.find((m) => m.account_id === rest) as Member
-    found.role = body['role'] ?? 'viewer'
+    found.role = body.role ?? 'viewer'
     return found
   },
   'DELETE /api/license/members/': (o, _, __, rest) => {
@@ -176,7 +178,7 @@ const handlers: Record<string, Handler> = {
     const made = {
       invitation_id: id(11),
       email: body['email'] ?? '',
-      role: body['role'] ?? 'viewer',
+      role: body.role ?? 'viewer',
       invited_by: 'ada@example.org',
       created_at: ago(0),
       expires_at: ago(-7),
@@ -212,7 +214,7 @@ const handlers: Record<string, Handler> = {
   }),
   'GET /api/license/keys': (o) => ({ keys: o.keys }),
   'POST /api/license/keys': (o, body) => {
-    const made = key(0, body['name'] ?? '', body['scopes'] ?? [], { last_used_at: null })
+    const made = key(0, body['name'] ?? '', body.scopes ?? [], { last_used_at: null })
     o.keys = [made, ...o.keys]
     return { ...made, key: 'csk_the-whole-key' }
   },
@@ -249,7 +251,7 @@ export function answerOffice(o: Office): Answer {
     const under = handlers[`${method} ${path.slice(0, path.lastIndexOf('/') + 1)}`]
     const handler = own ?? under
     if (!handler) return account(path, query, route)
-    const body = route.request().postDataJSON() as Record<string, never> | null
+    const body = route.request().postDataJSON() as Sent | null
     if (method !== 'GET') {
       o.sent.push({ what: `${method} ${path}`, body, match: route.request().headers()['if-match'] })
     }

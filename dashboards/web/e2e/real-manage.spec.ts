@@ -114,7 +114,7 @@ test('a key works until it is revoked, and the list says what the API says', asy
   await settle(page, 'Rusty Keys')
   await page.getByRole('link', { name: 'API keys' }).click()
   await page.getByRole('button', { name: 'Make the first key' }).click()
-  await page.getByRole('dialog').getByLabel('Name').fill('Bot')
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill('Bot')
   await page.getByRole('dialog').getByLabel('Read the network').check()
   await page.getByRole('button', { name: 'Make the key' }).click()
   const once = page.getByRole('dialog', { name: 'Keep this key' })
