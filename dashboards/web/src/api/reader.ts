@@ -35,6 +35,7 @@ export interface TimeseriesQuery extends Selection {
 export interface ServersQuery extends Selection {
   state?: 'online' | 'silent'
   search?: string
+  archived?: 'true' | 'false'
   sort?: string
   limit?: string
   cursor?: string

@@ -1,5 +1,5 @@
 import { computed, onBeforeUnmount, shallowRef, triggerRef } from 'vue'
-import type { Reader } from '@/api/reader'
+import type { Reader, ServersQuery } from '@/api/reader'
 import type { GameServer, LiveServer } from '@/api/types'
 import type { LiveChanges } from '@/live/types'
 import { rowOf } from '@/lib/servers'
@@ -13,11 +13,16 @@ const interval = 60_000
 /** Live changes are shown together, at most so often, ms: nobody reads a table that moves faster. */
 const frame = 500
 
-async function loadAll(reader: Reader, signal: AbortSignal): Promise<GameServer[]> {
+/** All servers that a query chooses, page after page. */
+export async function allServers(
+  reader: Reader,
+  signal: AbortSignal,
+  query: ServersQuery = {},
+): Promise<GameServer[]> {
   const servers: GameServer[] = []
   let cursor: string | undefined
   do {
-    const page = await reader.servers({ limit: pageSize, ...(cursor ? { cursor } : {}) }, signal)
+    const page = await reader.servers({ ...query, limit: pageSize, ...(cursor ? { cursor } : {}) }, signal)
     servers.push(...page.servers)
     cursor = page.next ?? undefined
   } while (cursor)
@@ -29,7 +34,7 @@ export function useServers() {
   const { reader, subject } = useSession()
   const { state, retry } = usePolling<GameServer[]>(() => {
     const source = reader.value
-    return { key: 'servers', subject: subject.value, load: (signal) => loadAll(source, signal) }
+    return { key: 'servers', subject: subject.value, load: (signal) => allServers(source, signal) }
   }, interval)
 
   const live = shallowRef(new Map<string, LiveServer>())
