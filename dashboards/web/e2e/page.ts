@@ -29,6 +29,28 @@ export async function expectAccessible(page: Page): Promise<void> {
 export const screenshot = (page: Page, name: string) =>
   page.screenshot({ path: `test-results/screens/${name}.png`, fullPage: true })
 
+export const phone = { width: 390, height: 844 }
+export const desktop = { width: 1440, height: 900 }
+
+async function expectNoOverflow(page: Page): Promise<void> {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+  expect(overflow).toBeLessThanOrEqual(0)
+}
+
+/** Looks at a page in one theme and size: no violations, nothing wider than the screen, a picture. */
+export async function look(
+  page: Page,
+  name: string,
+  theme: 'light' | 'dark',
+  size: typeof phone,
+): Promise<void> {
+  await page.emulateMedia({ colorScheme: theme })
+  await page.setViewportSize(size)
+  await expectAccessible(page)
+  await expectNoOverflow(page)
+  await screenshot(page, `${name}-${size === phone ? 'phone' : 'desktop'}-${theme}`)
+}
+
 /** How many pixels of a chart's canvas are drawn on; 0 for an empty one. */
 export function inked(page: Page, title: string): Promise<number> {
   return page.getByRole('slider', { name: `${title},` }).evaluate((frame) => {

@@ -1,24 +1,17 @@
-import type { Page } from '@playwright/test'
 import { accounts, answerAccounts } from './account'
 import { mockAPI, now, problem, servers } from './mock'
-import { card, expect, expectAccessible, expectCharts, inked, screenshot, test } from './page'
-
-const phone = { width: 390, height: 844 }
-const desktop = { width: 1440, height: 900 }
-
-async function expectNoOverflow(page: Page): Promise<void> {
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-  expect(overflow).toBeLessThanOrEqual(0)
-}
-
-/** Looks at a page in one theme and size: no violations, nothing wider than the screen, a picture. */
-async function look(page: Page, name: string, theme: 'light' | 'dark', size: typeof phone): Promise<void> {
-  await page.emulateMedia({ colorScheme: theme })
-  await page.setViewportSize(size)
-  await expectAccessible(page)
-  await expectNoOverflow(page)
-  await screenshot(page, `${name}-${size === phone ? 'phone' : 'desktop'}-${theme}`)
-}
+import {
+  card,
+  desktop,
+  expect,
+  expectAccessible,
+  expectCharts,
+  inked,
+  look,
+  phone,
+  screenshot,
+  test,
+} from './page'
 
 test('which servers are ill, why and since when, stands on top', async ({ page }) => {
   await page.clock.setFixedTime(now)

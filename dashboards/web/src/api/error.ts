@@ -59,3 +59,11 @@ export function faultOf(error: unknown, field: string): string {
   const fault = error.problem?.errors?.find((e) => e.location?.split('.').at(-1) === field)
   return fault?.message ?? ''
 }
+
+/** The messages about a field and everything within it: "body.tags.region" is about tags. */
+export function faultsWithin(error: unknown, field: string): string {
+  if (!(error instanceof ApiError)) return ''
+  const within = new RegExp(`(^|\\.)${field}([.[]|$)`)
+  const faults = (error.problem?.errors ?? []).filter((e) => within.test(e.location ?? ''))
+  return faults.map((e) => `${(e.location ?? '').replace(/^body\./, '')} ${e.message ?? ''}`).join('; ')
+}

@@ -78,3 +78,20 @@ export async function bodyOf<T>(
   if (!body || !valid(body)) throw new ApiError('answer', 'the answer has another shape than expected')
   return body
 }
+
+/** The body of an answer with its ETag, for a change that names what was read. */
+export async function taggedBodyOf<T>(
+  answer: Promise<{ data?: unknown; response: Response }>,
+): Promise<{ body: T; etag: string }> {
+  return { body: await bodyOf<T>(answer), etag: (await answer).response.headers.get('ETag') ?? '' }
+}
+
+/** A file of the API with the name that the server gives it. */
+export async function fileOf(
+  answer: Promise<{ data?: unknown; response: Response }>,
+  otherwise: string,
+): Promise<{ blob: Blob; name: string }> {
+  const blob = await bodyOf<Blob>(answer, (body) => body instanceof Blob)
+  const disposition = (await answer).response.headers.get('Content-Disposition') ?? ''
+  return { blob, name: /filename="([^"/\\]+)"/.exec(disposition)?.[1] ?? otherwise }
+}

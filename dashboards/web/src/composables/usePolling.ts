@@ -1,5 +1,6 @@
 import { onBeforeUnmount, onMounted, shallowReactive, watch } from 'vue'
 import { defaultSettings, Poller } from '@/lib/poller'
+import { useSession } from '@/session'
 
 /** What a view knows of its data. */
 export interface PollState<T> {
@@ -44,6 +45,12 @@ export function usePolling<T>(
     Object.assign(state, { pending: state.data !== null, error: null, retryAt: null })
     poller.refresh()
   })
+  const session = useSession().state
+  watch(
+    () => session.value.kind === 'expired',
+    // Whoever signs in again goes on where they were: what was refused meanwhile is asked again.
+    (expired) => !expired && poller.refresh(),
+  )
   followPage(poller)
   return { state, retry: () => poller.refresh() }
 }

@@ -45,13 +45,41 @@ const byCode: Record<string, Explanation> = {
   },
   'no-license': {
     title: 'This account belongs to no network yet',
-    advice: 'Ask the owner of a network for an invitation.',
+    advice: 'Make one under “Team”, or ask the owner of a network for an invitation.',
   },
   'password-wrong': { title: 'The current password is wrong', advice: 'Try again.' },
   'code-wrong': { title: 'The code is wrong', advice: 'Each code counts once: wait for the next one.' },
   'link-invalid': {
     title: 'The link is not valid any more',
     advice: 'It was used or is too old: ask for another one.',
+  },
+  conflict: {
+    title: 'Something of that name is there already',
+    advice: 'Take another name, or change what is there.',
+  },
+  changed: {
+    title: 'Somebody else was faster',
+    advice: 'It was changed since this page read it: look at it again, then repeat your change.',
+  },
+  'last-owner': {
+    title: 'A network keeps at least one owner',
+    advice: 'Make somebody else an owner first.',
+  },
+  'already-member': {
+    title: 'This person is a member already',
+    advice: 'Change their role in the list instead.',
+  },
+  'limit-reached': {
+    title: 'There are too many of these',
+    advice: 'Remove some that are not needed any more.',
+  },
+  'other-email': {
+    title: 'The invitation is for another email',
+    advice: 'Sign in to the account of the email that was invited, or ask to be invited under yours.',
+  },
+  'registration-closed': {
+    title: 'Accounts are not open to everybody here',
+    advice: 'Ask whoever runs this platform for one, or the owner of a network for an invitation.',
   },
   'proof-needed': {
     title: 'Too many requests from your network',

@@ -121,6 +121,21 @@ export function formatMoment(t: number, place: Place = {}): string {
   return `${day}, ${formatClock(t, place)}`
 }
 
+/** A day with its year: "23 Nov 2026". */
+export function formatDay(t: number, place: Place = {}): string {
+  return new Intl.DateTimeFormat(place.locale, {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    timeZone: place.timeZone,
+  }).format(t)
+}
+
+/** A moment to the second, with its year: "23 Nov 2026, 14:05:30". */
+export function formatStamp(t: number, place: Place = {}): string {
+  return `${formatDay(t, place)}, ${formatClock(t, place, true)}`
+}
+
 /** The time of day: "14:05". */
 export function formatClock(t: number, place: Place = {}, seconds = false): string {
   return new Intl.DateTimeFormat(place.locale, {

@@ -18,6 +18,10 @@ export type Verdict = 'yes' | 'sign-in' | 'change-password' | 'forbidden'
 
 const ranks: Record<Role, number> = { viewer: 1, admin: 2, owner: 3 }
 
+/** Whether a role allows what another one does. */
+export const atLeast = (role: Role | null, least: Role): boolean =>
+  role !== null && ranks[role] >= ranks[least]
+
 /** Whether somebody may open a page, and what they have to do first. The server decides in the end. */
 export function admit(access: Access, state: SessionState): Verdict {
   if (access === 'anybody') return 'yes'
@@ -29,7 +33,7 @@ export function admit(access: Access, state: SessionState): Verdict {
   if (must_change_password) return 'change-password'
   if (access === 'person' || access === 'reader') return 'yes'
   if (access === 'platform') return platform_admin ? 'yes' : 'forbidden'
-  return role && ranks[role] >= ranks[access] ? 'yes' : 'forbidden'
+  return atLeast(role ?? null, access) ? 'yes' : 'forbidden'
 }
 
 /** Whether the navigation shows a page: what somebody may not open is not offered. */
