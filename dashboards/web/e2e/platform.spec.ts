@@ -143,7 +143,7 @@ test('shorter retention says what it deletes before it does', async ({ page }) =
 
 test('the list for early access is taken away by segment', async ({ page }) => {
   await open(page, '/admin/early-access', platform())
-  await page.getByLabel('Segment').selectOption('2-5')
+  await page.getByLabel('Segment', { exact: true }).selectOption('2-5')
   await expect(row(page, 'place', '4')).toContainText('bob@example.org')
   const download = page.waitForEvent('download')
   const asked = page.waitForRequest((r) => r.url().includes('/early-access/export?segment=2-5'))

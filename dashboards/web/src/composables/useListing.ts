@@ -25,13 +25,16 @@ export function useListing<T>(
   // All pages that are shown are read again together: entries that came or went leave no gap and no double.
   async function load(signal: AbortSignal): Promise<ListPage<T>> {
     if (of !== key()) [of, pages] = [key(), 1]
-    let all: ListPage<T> = { items: [], next: null }
-    for (let n = 0; n < pages && (n === 0 || all.next); n++) {
-      const page = await read(all.next ?? undefined, signal)
-      all = { items: [...all.items, ...page.items], next: page.next }
+    try {
+      let all: ListPage<T> = { items: [], next: null }
+      for (let n = 0; n < pages && (n === 0 || all.next); n++) {
+        const page = await read(all.next ?? undefined, signal)
+        all = { items: [...all.items, ...page.items], next: page.next }
+      }
+      return all
+    } finally {
+      reading.value = false
     }
-    reading.value = false
-    return all
   }
   const { state, retry } = usePolling<ListPage<T>>(
     () => ({ key: key(), subject: subject.value, load }),
