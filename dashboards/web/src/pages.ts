@@ -159,6 +159,22 @@ export const pages: Page[] = [
     component: () => import('./views/ChangePassword.vue'),
   },
   {
+    path: '/ingest',
+    name: 'ingest',
+    title: 'Ingest health',
+    access: 'person',
+    nav: { group: 'Manage', label: 'Ingest health', icon: 'health' },
+    component: () => import('./views/Ingest.vue'),
+  },
+  {
+    path: '/admin/:section?/:id?',
+    name: 'admin',
+    title: 'Administration',
+    access: 'platform',
+    nav: { group: 'Platform', label: 'Administration', icon: 'shield' },
+    component: () => import('./views/Admin.vue'),
+  },
+  {
     path: '/account',
     name: 'account',
     title: 'Your account',
