@@ -210,7 +210,7 @@ test('audit: page by page, filtered in the URL, saved as a file', async ({ page 
   o.entries = [{ ...(o.entries[2] as (typeof o.entries)[0]), id: 301 }, ...o.entries]
   await page.clock.runFor(61_000)
   await expect(page.getByText('151 entries, which is all')).toBeVisible()
-  await page.getByLabel('What').fill('member.*')
+  await page.getByLabel('What', { exact: true }).fill('member.*')
   await page.getByLabel('Who').selectOption({ label: 'Ada' })
   await page.getByLabel('From').fill('2026-11-01T10:00')
   await page.getByRole('button', { name: 'Show these' }).click()
@@ -225,7 +225,7 @@ test('audit: page by page, filtered in the URL, saved as a file', async ({ page 
   await expect(rows).toHaveCount(100)
   await rows.nth(2).getByRole('button', { name: 'Only what was done to server' }).click()
   await expect(page.getByText('Only what was done to server demo-04')).toBeVisible()
-  await page.getByLabel('What').fill('nothing.*')
+  await page.getByLabel('What', { exact: true }).fill('nothing.*')
   await page.keyboard.press('Enter')
   await expect(page.getByText('No entry fits')).toBeVisible()
   await expectAccessible(page)
