@@ -7,7 +7,7 @@ import { desktop, expect, expectAccessible, look, phone, screenshot, test } from
 test('API keys: what each may do; a new one is shown once and can be revoked', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   const o = office()
-  await openOffice(page, o, '/api-keys')
+  await openOffice(page, o, '/keys')
   const rows = page.locator('[data-test=key]')
   await expect(rows).toContainText([
     /Discord bot.*Read figures.*Lives until it is revoked · last used 60 min ago/s,
@@ -50,7 +50,7 @@ test('API keys: what each may do; a new one is shown once and can be revoked', a
 })
 
 test('API keys: none yet, and what the server refuses', async ({ page }) => {
-  await openOffice(page, office({ keys: [] }), '/api-keys', (path, _, route) => {
+  await openOffice(page, office({ keys: [] }), '/keys', (path, _, route) => {
     if (!path.endsWith('/keys') || route.request().method() !== 'POST') return null
     const errors = [{ location: 'body.name', message: 'has control characters' }]
     const body = JSON.stringify({ title: 'Faults', status: 422, code: 'invalid-request', errors })
@@ -254,7 +254,7 @@ test('a filter that the server refuses is said at its field', async ({ page }) =
 
 const pages = [
   { path: '/team', asks: '/api/license/members', loading: 'Reading the team', there: 'Members 3' },
-  { path: '/api-keys', asks: '/api/license/keys', loading: 'Reading the keys', there: 'Keys 3' },
+  { path: '/keys', asks: '/api/license/keys', loading: 'Reading the keys', there: 'Keys 3' },
   {
     path: '/retention',
     asks: '/api/analytics/retention',
