@@ -7,7 +7,7 @@ import { desktop, expect, expectAccessible, look, phone, screenshot, test } from
 test('API keys: what each may do; a new one is shown once and can be revoked', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   const o = office()
-  await openOffice(page, o, '/api-keys')
+  await openOffice(page, o, '/keys')
   const rows = page.locator('[data-test=key]')
   await expect(rows).toContainText([
     /Discord bot.*Read figures.*Lives until it is revoked · last used 60 min ago/s,
@@ -50,7 +50,7 @@ test('API keys: what each may do; a new one is shown once and can be revoked', a
 })
 
 test('API keys: none yet, and what the server refuses', async ({ page }) => {
-  await openOffice(page, office({ keys: [] }), '/api-keys', (path, _, route) => {
+  await openOffice(page, office({ keys: [] }), '/keys', (path, _, route) => {
     if (!path.endsWith('/keys') || route.request().method() !== 'POST') return null
     const errors = [{ location: 'body.name', message: 'has control characters' }]
     const body = JSON.stringify({ title: 'Faults', status: 422, code: 'invalid-request', errors })
@@ -210,7 +210,7 @@ test('audit: page by page, filtered in the URL, saved as a file', async ({ page 
   o.entries = [{ ...(o.entries[2] as (typeof o.entries)[0]), id: 301 }, ...o.entries]
   await page.clock.runFor(61_000)
   await expect(page.getByText('151 entries, which is all')).toBeVisible()
-  await page.getByLabel('What').fill('member.*')
+  await page.getByLabel('What', { exact: true }).fill('member.*')
   await page.getByLabel('Who').selectOption({ label: 'Ada' })
   await page.getByLabel('From').fill('2026-11-01T10:00')
   await page.getByRole('button', { name: 'Show these' }).click()
@@ -225,7 +225,7 @@ test('audit: page by page, filtered in the URL, saved as a file', async ({ page 
   await expect(rows).toHaveCount(100)
   await rows.nth(2).getByRole('button', { name: 'Only what was done to server' }).click()
   await expect(page.getByText('Only what was done to server demo-04')).toBeVisible()
-  await page.getByLabel('What').fill('nothing.*')
+  await page.getByLabel('What', { exact: true }).fill('nothing.*')
   await page.keyboard.press('Enter')
   await expect(page.getByText('No entry fits')).toBeVisible()
   await expectAccessible(page)
@@ -254,7 +254,7 @@ test('a filter that the server refuses is said at its field', async ({ page }) =
 
 const pages = [
   { path: '/team', asks: '/api/license/members', loading: 'Reading the team', there: 'Members 3' },
-  { path: '/api-keys', asks: '/api/license/keys', loading: 'Reading the keys', there: 'Keys 3' },
+  { path: '/keys', asks: '/api/license/keys', loading: 'Reading the keys', there: 'Keys 3' },
   {
     path: '/retention',
     asks: '/api/analytics/retention',

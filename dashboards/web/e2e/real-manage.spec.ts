@@ -120,10 +120,10 @@ test('a key works until it is revoked, and the list says what the API says', asy
   const once = page.getByRole('dialog', { name: 'Keep this key' })
   const key = (await once.locator('code').first().textContent()) ?? ''
   await screenshot(page, 'real-key')
-  const again = page.waitForResponse((r) => r.url().endsWith('/api/license/keys') && r.ok())
   await once.getByRole('button', { name: 'I have kept it' }).click()
   const ask = () => page.request.get('/api/license', { headers: { Authorization: `Bearer ${key}` } })
   expect(await (await ask()).json()).toMatchObject({ name: 'Rusty Keys', role: null })
+  const again = page.waitForResponse((r) => r.url().endsWith('/api/license/keys') && r.ok())
   await page.reload()
   const { keys } = (await (await again).json()) as { keys: ApiKey[] }
   const row = page.locator('[data-test=key]')

@@ -78,7 +78,8 @@ export const pages: Page[] = [
     component: () => import('./views/NewNetwork.vue'),
   },
   {
-    path: '/api-keys',
+    // Not /api-keys: what begins with /api is the server's.
+    path: '/keys',
     name: 'api-keys',
     title: 'API keys',
     access: 'admin',
