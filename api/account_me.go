@@ -37,7 +37,7 @@ type MeBody struct {
 	TOTP               bool             `json:"totp" doc:"Whether a second factor is on"`
 	RecoveryCodesLeft  int64            `json:"recovery_codes_left"`
 	SessionID          uuid.UUID        `json:"session_id"`
-	LicenseID          *uuid.UUID       `json:"license_id" doc:"The license that this token speaks for"`
+	LicenseID          *uuid.UUID       `json:"license_id" format:"uuid" nullable:"true" doc:"The license that this token speaks for"`
 	Role               *auth.Role       `json:"role" enum:"owner,admin,viewer" doc:"Its role in this token"`
 	Memberships        []MembershipBody `json:"memberships" doc:"Every license of the account; POST /api/auth/token switches"`
 }

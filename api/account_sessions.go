@@ -15,7 +15,7 @@ import (
 type SessionBody struct {
 	SessionID  uuid.UUID  `json:"session_id"`
 	Current    bool       `json:"current" doc:"Whether it is the one that asks"`
-	LicenseID  *uuid.UUID `json:"license_id"`
+	LicenseID  *uuid.UUID `json:"license_id" format:"uuid" nullable:"true"`
 	CreatedAt  time.Time  `json:"created_at"`
 	LastUsedAt time.Time  `json:"last_used_at" doc:"When it last signed in or refreshed"`
 	ExpiresAt  time.Time  `json:"expires_at" doc:"When it ends unless it is used"`

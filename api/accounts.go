@@ -184,7 +184,7 @@ type TokensBody struct {
 	ExpiresAt          time.Time  `json:"expires_at"`
 	RefreshToken       string     `json:"refresh_token,omitempty" doc:"With delivery body; counts once"`
 	RefreshExpiresAt   *time.Time `json:"refresh_expires_at,omitempty" doc:"When the session ends unless it is used"`
-	LicenseID          *uuid.UUID `json:"license_id" doc:"The license that the token speaks for; null = the account belongs to none"`
+	LicenseID          *uuid.UUID `json:"license_id" format:"uuid" nullable:"true" doc:"The license that the token speaks for; null = the account belongs to none"`
 	Role               *auth.Role `json:"role" enum:"owner,admin,viewer"`
 	MustChangePassword bool       `json:"must_change_password" doc:"True = nothing else is allowed until it is changed"`
 	PlatformAdmin      bool       `json:"platform_admin"`

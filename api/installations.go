@@ -37,7 +37,7 @@ type installInput struct {
 
 type installOutput struct {
 	Location string `header:"Location" doc:"The installation"`
-	Body     installationView
+	Body     InstallationView
 }
 
 type installationsInput struct {
@@ -63,7 +63,7 @@ type installationOutput struct {
 	Body installationDetails
 }
 
-type installationChanged struct{ Body installationView }
+type installationChanged struct{ Body InstallationView }
 
 func (s *Server) registerInstallations() {
 	if s.deps.Installations == nil {
@@ -172,7 +172,7 @@ func (s *Server) listInstallations(c *fiber.Ctx, who asker, in *inputs) error {
 	if err != nil {
 		return err
 	}
-	list := installationList{Installations: []installationView{}}
+	list := installationList{Installations: []InstallationView{}}
 	for _, one := range page {
 		list.Installations = append(list.Installations, viewInstallation(one))
 	}

@@ -8,8 +8,8 @@ import (
 	"corrosion/api/installation"
 )
 
-// installationView is an installation as the API shows it.
-type installationView struct {
+// InstallationView is an installation as the API shows it.
+type InstallationView struct {
 	ID       uuid.UUID           `json:"installation_id"`
 	Module   string              `json:"module"`
 	Version  string              `json:"version"`
@@ -21,9 +21,9 @@ type installationView struct {
 	Attempt  int                 `json:"attempt" doc:"Counts the commands to the agent, from 1"`
 	Drift    *string             `json:"drift" doc:"How the server's disk differs from what was installed, as the agent found it; null = it does not"`
 	Since    *time.Time          `json:"drift_since"`
-	Replaces *uuid.UUID          `json:"replaces" doc:"The installation of the version before"`
+	Replaces *uuid.UUID          `json:"replaces" format:"uuid" nullable:"true" doc:"The installation of the version before"`
 	Needs    []uuid.UUID         `json:"needs" doc:"Installations that must be installed first"`
-	Rollout  *uuid.UUID          `json:"rollout_id"`
+	Rollout  *uuid.UUID          `json:"rollout_id" format:"uuid" nullable:"true"`
 	Created  time.Time           `json:"created_at"`
 	Updated  time.Time           `json:"updated_at"`
 	Done     *time.Time          `json:"installed_at"`
@@ -32,12 +32,12 @@ type installationView struct {
 }
 
 type installationList struct {
-	Installations []installationView `json:"installations"`
+	Installations []InstallationView `json:"installations"`
 	Next          *string            `json:"next" doc:"The next page's cursor; null = this is the last"`
 }
 
 type installationDetails struct {
-	installationView
+	InstallationView
 	Agent   installation.Presence             `json:"agent" enum:"online,silent,never" doc:"Whether the server's agent is there; never = it was never heard of"`
 	Times   map[installation.Status]time.Time `json:"times" doc:"When each status was come to, the last time where it was more than once"`
 	History []installationChange              `json:"history" doc:"Every change, in order"`
@@ -61,8 +61,8 @@ func some[T ~string](text T) *string {
 	return &value
 }
 
-func viewInstallation(i installation.Installation) installationView {
-	v := installationView{
+func viewInstallation(i installation.Installation) InstallationView {
+	v := InstallationView{
 		ID: i.ID, Module: i.Module, Version: i.Version, ServerID: i.Server, Status: i.Status, Progress: i.Progress,
 		Error: some(i.Error), Code: some(i.Code), Attempt: i.Attempt, Drift: some(i.Drift), Since: utc(i.DriftSince), Replaces: i.Replaces,
 		Needs: i.Needs, Rollout: i.Rollout, Created: i.Created.UTC(), Updated: i.Updated.UTC(), Done: utc(i.InstalledAt), Waits: utc(i.Deadline),
@@ -75,7 +75,7 @@ func viewInstallation(i installation.Installation) installationView {
 
 func viewDetails(i installation.Installation, history []installation.Change, presence installation.Presence) installationDetails {
 	v := installationDetails{
-		installationView: viewInstallation(i), Agent: presence, Times: map[installation.Status]time.Time{}, History: []installationChange{},
+		InstallationView: viewInstallation(i), Agent: presence, Times: map[installation.Status]time.Time{}, History: []installationChange{},
 	}
 	for _, c := range history {
 		v.Times[c.To] = c.At.UTC()

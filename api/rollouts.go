@@ -80,8 +80,8 @@ type rolloutServer struct {
 	Batch    int        `json:"batch"`
 	Status   *string    `json:"status" doc:"Of its installation; null = it was not asked for"`
 	Error    *string    `json:"error"`
-	ID       *uuid.UUID `json:"installation_id"`
-	Undo     *uuid.UUID `json:"undo_id" doc:"The installation that takes it back"`
+	ID       *uuid.UUID `json:"installation_id" format:"uuid" nullable:"true"`
+	Undo     *uuid.UUID `json:"undo_id" format:"uuid" nullable:"true" doc:"The installation that takes it back"`
 	UndoIs   *string    `json:"undo_status"`
 }
 

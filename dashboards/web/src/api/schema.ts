@@ -3178,12 +3178,53 @@ export interface components {
              * @enum {string}
              */
             agent: "online" | "silent" | "never";
+            /**
+             * Format: int64
+             * @description Counts the commands to the agent, from 1
+             */
+            attempt: number;
+            /** @description The kind of failure, for programs */
+            code: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description How the server's disk differs from what was installed, as the agent found it; null = it does not */
+            drift: string | null;
+            /** Format: date-time */
+            drift_since: string | null;
+            /** @description Why it failed, or why it is tried again */
+            error: string | null;
             /** @description Every change, in order */
             history: components["schemas"]["InstallationChange"][];
+            installation_id: string;
+            /** Format: date-time */
+            installed_at: string | null;
+            module: string;
+            /** @description Installations that must be installed first */
+            needs: string[];
+            /** Format: int64 */
+            progress: number;
+            /**
+             * Format: uuid
+             * @description The installation of the version before
+             */
+            replaces: string | null;
+            /** Format: uuid */
+            rollout_id: string | null;
+            server_id: string;
+            /** @enum {string} */
+            status: "pending" | "dispatched" | "downloading" | "installing" | "installed" | "failed" | "cancelled" | "uninstalling" | "uninstalled";
             /** @description When each status was come to, the last time where it was more than once */
             times: {
                 [key: string]: string;
             };
+            /** Format: date-time */
+            updated_at: string;
+            version: string;
+            /**
+             * Format: date-time
+             * @description When silence of the agent becomes failed; null = nothing is under way
+             */
+            waits_until: string | null;
         };
         InstallationList: {
             installations: components["schemas"]["InstallationView"][];
@@ -3214,9 +3255,13 @@ export interface components {
             needs: string[];
             /** Format: int64 */
             progress: number;
-            /** @description The installation of the version before */
-            replaces: string;
-            rollout_id: string;
+            /**
+             * Format: uuid
+             * @description The installation of the version before
+             */
+            replaces: string | null;
+            /** Format: uuid */
+            rollout_id: string | null;
             server_id: string;
             /** @enum {string} */
             status: "pending" | "dispatched" | "downloading" | "installing" | "installed" | "failed" | "cancelled" | "uninstalling" | "uninstalled";
@@ -3731,8 +3776,11 @@ export interface components {
             email_confirmed: boolean;
             /** Format: date-time */
             last_login_at: string | null;
-            /** @description The license that this token speaks for */
-            license_id: string;
+            /**
+             * Format: uuid
+             * @description The license that this token speaks for
+             */
+            license_id: string | null;
             /** @description Every license of the account; POST /api/auth/token switches */
             memberships: components["schemas"]["MembershipBody"][];
             must_change_password: boolean;
@@ -4217,12 +4265,16 @@ export interface components {
             /** Format: int64 */
             batch: number;
             error: string | null;
-            installation_id: string;
+            /** Format: uuid */
+            installation_id: string | null;
             server_id: string;
             /** @description Of its installation; null = it was not asked for */
             status: string | null;
-            /** @description The installation that takes it back */
-            undo_id: string;
+            /**
+             * Format: uuid
+             * @description The installation that takes it back
+             */
+            undo_id: string | null;
             undo_status: string | null;
         };
         RolloutView: {
@@ -4358,7 +4410,8 @@ export interface components {
              * @description When it last signed in or refreshed
              */
             last_used_at: string;
-            license_id: string;
+            /** Format: uuid */
+            license_id: string | null;
             session_id: string;
             user_agent: string;
         };
@@ -4594,8 +4647,11 @@ export interface components {
              * @description Seconds that the access token lives
              */
             expires_in: number;
-            /** @description The license that the token speaks for; null = the account belongs to none */
-            license_id: string;
+            /**
+             * Format: uuid
+             * @description The license that the token speaks for; null = the account belongs to none
+             */
+            license_id: string | null;
             /** @description True = nothing else is allowed until it is changed */
             must_change_password: boolean;
             platform_admin: boolean;
