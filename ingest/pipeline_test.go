@@ -58,9 +58,10 @@ func TestPipelineAgeGrowsWithLoad(t *testing.T) {
 		for _, c := range []struct{ took, age time.Duration }{
 			{50 * time.Millisecond, 250 * time.Millisecond},
 			{100 * time.Millisecond, 300 * time.Millisecond},
-			{200 * time.Millisecond, 600 * time.Millisecond},
-			{300 * time.Millisecond, 500 * time.Millisecond},
-			{500 * time.Millisecond, 300 * time.Millisecond},
+			{150 * time.Millisecond, 450 * time.Millisecond},
+			{200 * time.Millisecond, 450 * time.Millisecond},
+			{300 * time.Millisecond, 350 * time.Millisecond},
+			{500 * time.Millisecond, 250 * time.Millisecond},
 			{10 * time.Second, 250 * time.Millisecond},
 		} {
 			b.to.block.Store(int64(c.took))
