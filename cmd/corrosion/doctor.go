@@ -37,11 +37,15 @@ type finding struct {
 
 // Run checks what serve would need, or what a role needs of services that run. It fails when a check found a fault.
 func (c *doctorCommand) Run(e *env) error {
+	all := []func(context.Context) []finding{}
 	if err := c.find(); err != nil {
-		return err
+		all = append(all, one(func(context.Context) finding {
+			return finding{what: "instance", saw: err.Error(), todo: "choose another directory with --data, or give the URLs of the services"}
+		}))
 	}
+	all = append(all, c.checks(e)...)
 	checks, faults := 0, 0
-	for _, check := range c.checks(e) {
+	for _, check := range all {
 		ctx, cancel := context.WithTimeout(e.ctx, doctorLimit)
 		found := check(ctx)
 		cancel()

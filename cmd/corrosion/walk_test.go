@@ -218,6 +218,11 @@ func (w *person) erases(t *testing.T, license string) {
 	if got := w.sql("SELECT count() FROM corrosion.samples WHERE license_id = '" + license + "'"); got != "0" {
 		t.Errorf("%s samples are left", got)
 	}
-	w.ask("GET", "/api/license", w.access, nil, nil, 401)
+	localtest.CheckFor(t, 10*time.Second, 50*time.Millisecond, func() error { // a license's standing is believed for a second
+		if status, body := w.get(w.access, "/api/license", nil, nil); status != 401 {
+			return fmt.Errorf("the erased license still gets %d %s", status, body)
+		}
+		return nil
+	})
 	w.ask("GET", "/api/auth/me", w.access, nil, nil, 200)
 }

@@ -88,7 +88,11 @@ func checkURL(name, raw string, schemes ...string) error {
 		return nil
 	}
 	scheme, rest, found := strings.Cut(raw, "://")
-	if !found || rest == "" {
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority = rest[:i]
+	}
+	if hosts := authority[strings.LastIndexByte(authority, '@')+1:]; !found || hosts == "" {
 		return fmt.Errorf("%s URL is not a URL with a host", name)
 	}
 	if !slices.Contains(schemes, scheme) {

@@ -199,9 +199,9 @@ func TestGivenURLsAreUsedAndNotStarted(t *testing.T) {
 	config := configFor(t.TempDir())
 	config.NATSURL, config.PostgresURL = "nats://a:b@example.test:4222", "postgres://a:b@example.test/x"
 	config.ClickHouseURL = "clickhouse://a:b@example.test:9000/x"
+	config.ClickHouseHTTPURL = "http://a:b@example.test:8124/?database=x"
+	want := local.Endpoints{NATS: config.NATSURL, Postgres: config.PostgresURL, ClickHouseNative: config.ClickHouseURL, ClickHouseHTTP: config.ClickHouseHTTPURL}
 	stack := startStack(t, config)
-	want := local.Endpoints{NATS: config.NATSURL, Postgres: config.PostgresURL, ClickHouseNative: config.ClickHouseURL,
-		ClickHouseHTTP: "http://a:b@example.test:8123/?database=x"}
 	if got := stack.Endpoints(); got != want {
 		t.Errorf("endpoints %+v, want %+v", got, want)
 	}
