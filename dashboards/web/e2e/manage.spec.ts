@@ -223,7 +223,7 @@ test('audit: page by page, filtered in the URL, saved as a file', async ({ page 
   expect(await readFile(await file.path(), 'utf8')).toBe('id,at\n')
   await page.getByRole('button', { name: 'Show all' }).click()
   await expect(rows).toHaveCount(100)
-  await rows.nth(2).getByRole('button', { name: 'Only what was done to server' }).click()
+  await rows.nth(3).getByRole('button', { name: 'Only what was done to server' }).click()
   await expect(page.getByText('Only what was done to server demo-04')).toBeVisible()
   await page.getByLabel('What', { exact: true }).fill('nothing.*')
   await page.keyboard.press('Enter')
