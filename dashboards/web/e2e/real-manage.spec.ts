@@ -20,6 +20,7 @@ async function settle(page: Page, name: string): Promise<string> {
   const email = address('owner')
   await page.goto('/sign-in')
   await page.getByRole('link', { name: 'Make an account' }).click()
+  await expect(page.getByRole('heading', { name: 'Make an account' })).toBeVisible()
   await page.getByLabel('Email').fill(email)
   await page.getByLabel('Name').fill('Ada')
   await page.getByLabel('New password').fill(password)

@@ -47,7 +47,7 @@ test('an administrator\u2019s walk: licenses, jobs, a module, retention, the log
   const jobs = answerTo<{ jobs: Job[] }>(page, '/api/admin/jobs')
   await tabs.getByRole('link', { name: 'Jobs' }).click()
   for (const j of (await jobs).jobs) await expect(row(page, 'job', j.job)).toContainText(j.schedule)
-  await page.getByRole('button', { name: 'Run verify' }).click()
+  await page.getByRole('button', { name: 'Run verify', exact: true }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Run it' }).click()
   const note = row(page, 'request', 'verify')
   await expect(note).toHaveAttribute('data-state', 'ok', { timeout: 90_000 })
