@@ -127,6 +127,7 @@ test('a reload comes back by the cookie; signing out forgets it', async ({ page 
 test('a forgotten password: the link, and the page that it leads to', async ({ page }) => {
   await open(page, accounts())
   await page.getByRole('link', { name: 'Forgot your password?' }).click()
+  await expect(page.getByRole('button', { name: 'Send the link' })).toBeVisible()
   await page.getByLabel('Email').fill('ada@example.org')
   await page.getByRole('button', { name: 'Send the link' }).click()
   await expect(page.getByText('a link to set a new password is on its way')).toBeVisible()

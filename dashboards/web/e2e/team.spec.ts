@@ -1,4 +1,4 @@
-import { accounts, licenses } from './account'
+import { accounts, answerAccounts, licenses } from './account'
 import { mockAPI, now, problem } from './mock'
 import { office, openOffice } from './office'
 import { desktop, expect, expectAccessible, look, phone, test } from './page'
@@ -180,17 +180,19 @@ test('an invitation makes an account, or says why it cannot', async ({ page }) =
   let gone = false
   let sent: unknown
   await page.clock.install({ time: now })
-  await mockAPI(page, (path, _, route) => {
+  const server = accounts({ role: 'admin' })
+  await mockAPI(page, (path, query, route) => {
     if (gone && path.includes('/invitations/'))
       return problem(route, 410, 'No', {}, 'link-invalid').then(() => true)
     if (path.endsWith('/invitations/look')) return invited
+    if (path.endsWith('/auth/me')) return answerAccounts(server)(path, query, route)
     if (!path.endsWith('/invitations/accept')) return null
     const body = route.request().postDataJSON() as Record<string, string>
     if (body['password'] === 'wrong')
       return problem(route, 401, 'No', {}, 'credentials-invalid').then(() => true)
     if (!body['code']) return problem(route, 401, 'No', {}, 'totp-required').then(() => true)
     sent = body
-    return accounts({ role: 'admin' }).tokens
+    return server.tokens
   })
   await page.goto('/invitation#token=hush')
   await expect(page.getByRole('heading', { name: 'Join Rusty Europe' })).toBeVisible()
