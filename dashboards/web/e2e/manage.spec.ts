@@ -194,6 +194,7 @@ test('retention: limits, oldest rows, rows, bytes and what a sample costs', asyn
 })
 
 test('audit: page by page, filtered in the URL, saved as a file', async ({ page }) => {
+  test.setTimeout(300_000) // a hundred rows, looked at by axe four times
   const o = office()
   await openOffice(page, o, '/audit')
   const rows = page.locator('[data-entry]')
