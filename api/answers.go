@@ -40,19 +40,18 @@ type keptAnswer struct {
 func (a *answers) find(key answerKey, now time.Time, stale time.Duration) (kept keptAnswer, good bool, wait <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept, ok := a.kept[key]
-	if ok && now.Before(kept.until) {
+	kept = a.kept[key] // what is not there was good until the year 1
+	if now.Before(kept.until) {
 		return kept, true, nil
 	}
-	asking := a.asked[key]
-	if asking == nil {
-		if a.asked == nil {
-			a.asked = map[answerKey]chan struct{}{}
-		}
-		a.asked[key] = make(chan struct{})
-		return kept, false, nil
+	if asking := a.asked[key]; asking != nil {
+		return kept, now.Before(kept.until.Add(stale)), asking
 	}
-	return kept, ok && now.Before(kept.until.Add(stale)), asking
+	if a.asked == nil {
+		a.asked = map[answerKey]chan struct{}{}
+	}
+	a.asked[key] = make(chan struct{})
+	return kept, false, nil
 }
 
 // done lets those go on who wait for the question.
@@ -67,8 +66,8 @@ func (a *answers) done(key answerKey) {
 func (a *answers) look(key answerKey, now time.Time) (keptAnswer, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept, ok := a.kept[key]
-	return kept, ok && now.Before(kept.until)
+	kept := a.kept[key]
+	return kept, now.Before(kept.until)
 }
 
 // keep remembers an answer; a full memory drops what is over, or else any.
