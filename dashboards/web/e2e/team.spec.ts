@@ -216,11 +216,11 @@ test('an invitation makes an account, or says why it cannot', async ({ page }) =
     delivery: 'cookie',
   })
   gone = true
-  await page.goto('/early-access')
+  await page.goto('about:blank')
   await page.goto('/invitation#token=hush')
   await expect(page.getByRole('heading', { name: 'The link is not valid any more' })).toBeVisible()
   await expectAccessible(page)
-  await page.goto('/early-access')
+  await page.goto('about:blank')
   await page.goto('/invitation')
   await expect(page.getByRole('heading', { name: 'This link is not complete' })).toBeVisible()
 })
