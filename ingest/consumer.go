@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"corrosion/schema"
 )
 
 // answers are the words for a message. The receipts keep only the reply subject, so that a batch that waits for ClickHouse does not
@@ -140,11 +142,14 @@ var errNotConnected = errors.New("not connected to NATS")
 
 // lane is the way of messages of one stream's incarnation and one partition through one consumer.
 type lane struct {
-	term  *term
-	epoch uint64
-	// known is the highest sequence that earlier owners may have stored.
+	term   *term
+	epochs schema.Epochs
+	// known is the highest sequence of the present epoch that earlier owners may have stored.
 	known uint64
 }
+
+// mayBeStored tells whether earlier owners, or the platform that a backup was made of, may have stored a message.
+func (l *lane) mayBeStored(seq uint64) bool { return seq <= l.known || l.epochs.Earlier(seq) }
 
 // lost tells whether the partition is another's by now.
 func (l *lane) lost() bool { return l != nil && l.term.lost() }
@@ -243,11 +248,11 @@ var errReconnected = errors.New("connected to NATS again")
 func (f *follower) bind() (jetstream.Consumer, *lane, error) {
 	ctx, cancel := context.WithTimeout(f.term.ctx, requestTimeout)
 	defer cancel()
-	epoch, stream, err := ensureStream(ctx, f.js, f.stream)
+	epochs, stream, err := ensureStream(ctx, f.js, f.stream)
 	if err != nil {
 		return nil, nil, err
 	}
-	name := consumerName(epoch, f.term)
+	name := consumerName(epochs.Now, f.term)
 	if err := f.sweep(ctx, stream, name); err != nil {
 		return nil, nil, err
 	}
@@ -272,14 +277,14 @@ func (f *follower) bind() (jetstream.Consumer, *lane, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up consumer: %w", err)
 	}
-	known, err := f.ledger.highest(ctx, epoch, stream.CachedInfo().State.FirstSeq)
+	known, err := f.ledger.highest(ctx, epochs.Now, stream.CachedInfo().State.FirstSeq)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := f.checkSequences(ctx, stream, epoch, known); err != nil {
+	if err := f.checkSequences(ctx, stream, epochs, known); err != nil {
 		return nil, nil, err
 	}
-	return consumer, &lane{term: f.term, epoch: epoch, known: known}, nil
+	return consumer, &lane{term: f.term, epochs: epochs, known: known}, nil
 }
 
 var errRepeats = errors.New("the stream has lost messages that it had confirmed, and repeats their sequences under a new epoch")
@@ -287,7 +292,7 @@ var errRepeats = errors.New("the stream has lost messages that it had confirmed,
 // checkSequences renews the epoch of a stream that does not know sequences which are stored: NATS lost its newest
 // messages, most likely by a power cut, and what comes now must not be taken for them. Messages that were stored and not
 // acknowledged then are stored once more, unless their publisher numbered them.
-func (f *follower) checkSequences(ctx context.Context, stream jetstream.Stream, epoch, known uint64) error {
+func (f *follower) checkSequences(ctx context.Context, stream jetstream.Stream, epochs schema.Epochs, known uint64) error {
 	f.epochs.Lock() // one follower renews it, the others find it renewed
 	defer f.epochs.Unlock()
 	info, err := stream.Info(ctx) // after known was asked: other partitions go on
@@ -297,7 +302,7 @@ func (f *follower) checkSequences(ctx context.Context, stream jetstream.Stream, 
 	if known <= info.State.LastSeq {
 		return nil
 	}
-	if now, err := epochOf(info); err != nil || now != epoch {
+	if now, err := epochsOf(info); err != nil || !now.Same(epochs) {
 		return errors.Join(errRepeats, err)
 	}
 	f.log.Error(errRepeats.Error(), "stream", f.stream.Name, "stored", known, "last", info.State.LastSeq)
@@ -367,8 +372,8 @@ func (f *follower) give(l *lane, m jetstream.Msg) {
 	seq := meta.Sequence.Stream
 	given := message{
 		receipt: receipt{
-			reply: m.Reply(), epoch: l.epoch, seq: seq, storedAt: meta.Timestamp.UnixMilli(),
-			lane: l, doubtful: seq <= l.known || meta.NumDelivered > 1,
+			reply: m.Reply(), epoch: l.epochs.Of(seq), seq: seq, storedAt: meta.Timestamp.UnixMilli(),
+			lane: l, doubtful: l.mayBeStored(seq) || meta.NumDelivered > 1,
 		},
 		subject: publishedSubject(m.Subject()), data: m.Data(), delivered: meta.NumDelivered,
 	}

@@ -96,7 +96,7 @@ func (c *eventCarrier) fault(err error) {
 
 // follow carries until the consumer is lost or ctx ends; well is called whenever the consumer is known to be there.
 func (c *eventCarrier) follow(ctx context.Context, well func()) error {
-	epoch, consumer, err := c.bind(ctx)
+	epochs, consumer, err := c.bind(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (c *eventCarrier) follow(ctx context.Context, well func()) error {
 			return nil
 		case <-tick.C:
 		case m := <-messages:
-			if err := c.carry(ctx, epoch, gather(m, messages)); err != nil {
+			if err := c.carry(ctx, epochs, gather(m, messages)); err != nil {
 				return err
 			}
 		}
@@ -168,21 +168,21 @@ func weight(m jetstream.Msg) int {
 
 // bind makes the stream and its consumer what the settings say. The consumer's state is kept in memory: a NATS that
 // restarts delivers everything that its work queue still has, and storing it again changes nothing.
-func (c *eventCarrier) bind(ctx context.Context) (epoch uint64, consumer jetstream.Consumer, err error) {
+func (c *eventCarrier) bind(ctx context.Context) (epochs schema.Epochs, consumer jetstream.Consumer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	epoch, _, err = ensureStream(ctx, c.js, eventStream(c.config.Streams))
+	epochs, _, err = ensureStream(ctx, c.js, eventStream(c.config.Streams))
 	if err != nil {
-		return 0, nil, err
+		return epochs, nil, err
 	}
 	consumer, err = c.js.CreateOrUpdateConsumer(ctx, schema.StreamEvents, jetstream.ConsumerConfig{
 		Durable: eventsConsumer, Description: "Carries marks into ClickHouse", AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: c.config.Pull.AckWait, MaxAckPending: eventsPending, MaxDeliver: -1, MemoryStorage: true,
 	})
 	if err != nil {
-		return 0, nil, fmt.Errorf("set up consumer of marks: %w", err)
+		return epochs, nil, fmt.Errorf("set up consumer of marks: %w", err)
 	}
-	return epoch, consumer, nil
+	return epochs, consumer, nil
 }
 
 func (c *eventCarrier) check(ctx context.Context, consumer jetstream.Consumer) error {
@@ -207,13 +207,13 @@ type haul struct {
 }
 
 // carry stores messages and acknowledges them; it goes on trying until that worked or ctx ends.
-func (c *eventCarrier) carry(ctx context.Context, epoch uint64, messages []jetstream.Msg) error {
+func (c *eventCarrier) carry(ctx context.Context, epochs schema.Epochs, messages []jetstream.Msg) error {
 	again := backoff{RetryConfig: c.config.Retry}
 	var h *haul
 	for {
 		var err error
 		if h == nil {
-			h, err = c.open(ctx, epoch, messages)
+			h, err = c.open(ctx, epochs, messages)
 		}
 		if err == nil {
 			err = c.keep(ctx, h)
@@ -260,7 +260,7 @@ func (c *eventCarrier) keep(ctx context.Context, h *haul) error {
 }
 
 // open reads messages. An error means that a license could not be looked up.
-func (c *eventCarrier) open(ctx context.Context, epoch uint64, messages []jetstream.Msg) (*haul, error) {
+func (c *eventCarrier) open(ctx context.Context, epochs schema.Epochs, messages []jetstream.Msg) (*haul, error) {
 	h := &haul{}
 	known := map[uuid.UUID]bool{}
 	slices.SortFunc(messages, func(a, b jetstream.Msg) int { return cmp.Compare(sequence(a), sequence(b)) })
@@ -271,6 +271,7 @@ func (c *eventCarrier) open(ctx context.Context, epoch uint64, messages []jetstr
 			continue
 		}
 		h.acks = append(h.acks, m)
+		epoch := epochs.Of(meta.Sequence.Stream)
 		token, ok := schema.ParseEventsSubject(m.Subject())
 		license, err := uuid.Parse(token)
 		if !ok || err != nil || len(token) != 36 {

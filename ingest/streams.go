@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -51,43 +50,34 @@ func deadStream(c StreamsConfig) jetstream.StreamConfig {
 	}
 }
 
-// epochKey is the stream's metadata that names its epoch where its creation does not.
-const epochKey = "corrosion_epoch"
-
-// ensureStream creates the stream or brings its limits to the settings. The epoch names this incarnation of it: its
-// creation in ns, which survives restarts and updates but not deleting, or what renewEpoch gave it.
-func ensureStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (epoch uint64, stream jetstream.Stream, err error) {
+// ensureStream creates the stream or brings its limits to the settings. The epochs name its incarnation: its creation in
+// ns, which survives restarts and updates but not deleting, what renewEpoch gave it, or what a restored backup says.
+func ensureStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) (epochs schema.Epochs, stream jetstream.Stream, err error) {
 	stream, err = js.Stream(ctx, c.Name)
 	if err == nil {
-		if given := stream.CachedInfo().Config.Metadata[epochKey]; given != "" {
-			c.Metadata = map[string]string{epochKey: given}
-		}
+		c.Metadata = schema.KeepEpochs(stream.CachedInfo().Config.Metadata)
 	} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, nil, fmt.Errorf("look up stream %s: %w", c.Name, err)
+		return epochs, nil, fmt.Errorf("look up stream %s: %w", c.Name, err)
 	}
 	if stream, err = js.CreateOrUpdateStream(ctx, c); err != nil {
-		return 0, nil, fmt.Errorf("set up stream %s: %w", c.Name, err)
+		return epochs, nil, fmt.Errorf("set up stream %s: %w", c.Name, err)
 	}
-	epoch, err = epochOf(stream.CachedInfo())
-	return epoch, stream, err
+	epochs, err = epochsOf(stream.CachedInfo())
+	return epochs, stream, err
 }
 
-// epochOf reads a stream's epoch.
-func epochOf(info *jetstream.StreamInfo) (uint64, error) {
-	given := info.Config.Metadata[epochKey]
-	if given == "" {
-		return uint64(info.Created.UnixNano()), nil
-	}
-	epoch, err := strconv.ParseUint(given, 10, 64)
+// epochsOf reads a stream's epochs.
+func epochsOf(info *jetstream.StreamInfo) (schema.Epochs, error) {
+	epochs, err := schema.ReadEpochs(info.Created, info.Config.Metadata)
 	if err != nil {
-		return 0, fmt.Errorf("read epoch of stream %s: %w", info.Config.Name, err)
+		return epochs, fmt.Errorf("stream %s: %w", info.Config.Name, err)
 	}
-	return epoch, nil
+	return epochs, nil
 }
 
 // renewEpoch gives the stream another epoch: its sequences have begun to repeat.
 func renewEpoch(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) error {
-	c.Metadata = map[string]string{epochKey: strconv.FormatInt(time.Now().UnixNano(), 10)}
+	c.Metadata = schema.RenewedEpoch(time.Now())
 	if _, err := js.UpdateStream(ctx, c); err != nil {
 		return fmt.Errorf("renew epoch of stream %s: %w", c.Name, err)
 	}
