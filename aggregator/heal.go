@@ -130,7 +130,7 @@ func (h *healing) stop(ctx context.Context) error {
 // note remembers the parts of one moment at which no INSERT is half done.
 func (h *healing) note(ctx context.Context) error {
 	begun := time.Now()
-	bound, open, err := h.gate.shut(ctx)
+	bound, open, err := h.gate.Shut(ctx)
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (h *healing) replace(ctx context.Context) error {
 		return err
 	}
 	begun := time.Now()
-	bound, open, err := h.gate.shut(ctx)
+	bound, open, err := h.gate.Shut(ctx)
 	if err != nil {
 		return err
 	}

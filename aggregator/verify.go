@@ -15,13 +15,14 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/insertgate"
 )
 
 // pass is one look at what changed.
 type pass struct {
 	*Aggregator
 	conn    driver.Conn
-	gate    *gate
+	gate    *insertgate.Gate
 	log     *slog.Logger
 	run     *Run
 	rollups []*rollup
@@ -46,12 +47,12 @@ const lockTables = "tables"
 // verify is the job: every changed hour is compared with its rows and rebuilt where it differs.
 func (a *Aggregator) verify(ctx context.Context, run *Run) error {
 	p := &pass{Aggregator: a, conn: a.deps.ClickHouse, log: a.Runner.log, run: run, left: map[hourKey]bool{}}
-	p.gate = &gate{conn: p.conn, lease: a.config.LockLease}
+	p.gate = &insertgate.Gate{Conn: p.conn, Lease: a.config.LockLease}
 	var err error
 	if p.rollups, err = loadRollups(ctx, p.conn, schema.Rollups()); err != nil {
 		return err
 	}
-	if err := errors.Join(p.clean(ctx), p.gate.tidy(ctx)); err != nil { // what one that died left behind
+	if err := errors.Join(p.clean(ctx), p.gate.Tidy(ctx)); err != nil { // what one that died left behind
 		return err
 	}
 	server, err := askServerRun(ctx, p.conn)
@@ -207,7 +208,7 @@ func (p *pass) settle(ctx context.Context, day time.Time, hours []hourKey, force
 
 // passes tells whether trying again is of use: the gate was busy, parts moved, the lease ran out.
 func passes(err error) bool {
-	return errors.Is(err, errGateBusy) || errors.Is(err, errMoved) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, insertgate.ErrBusy) || errors.Is(err, errMoved) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // healOnce heals what differs and tells how many hours that were.

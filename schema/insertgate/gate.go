@@ -1,12 +1,14 @@
-package aggregator
+// Package insertgate holds ingesters' INSERTs off for moments, so that the samples and their rollups can be looked at, or
+// replaced, as of one instant. Samples wait in JetStream meanwhile. At most one holder has the gate.
+package insertgate
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
@@ -26,36 +28,36 @@ const (
 	askInserts = `SELECT query_id FROM system.processes WHERE startsWith(query_id, ?) AND NOT endsWith(query_id, '-ids')
 		AND toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1000000) <= ?`
 	killInsert = `KILL QUERY WHERE query_id = '%s' ASYNC`
-	askServer  = `SELECT anyIf(uuid, name = 'INFORMATION_SCHEMA'), now64(6) - toIntervalSecond(uptime()) FROM system.databases`
 )
 
-// errGateBusy says that inserts did not end in time, or that another healer's lock is alive.
-var errGateBusy = errors.New("the gate of inserts is busy")
+// ErrBusy says that inserts did not end in time, or that another holder's lock is alive: try again.
+var ErrBusy = errors.New("the gate of inserts is busy")
+
+// quoting escapes text for a literal in SQL.
+var quoting = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
 // insertPatience is the part of a lease after which an INSERT that does not end is killed: its client waits, and sends
 // its rows again when it has made sure that they are not stored.
 const insertPatience = 0.3
 
-// gate holds ingesters' INSERTs off for moments.
-type gate struct {
-	conn  driver.Conn
-	lease time.Duration
+// Gate holds ingesters' INSERTs off for moments. It is not safe for concurrent use.
+type Gate struct {
+	Conn driver.Conn
+	// Lease is how long INSERTs are held off at most, whatever becomes of the holder.
+	Lease time.Duration
 	// healer names the holder; every lock has a name of its own.
 	healer string
-	// until is the end of the lease by this process's clock, never later than by ClickHouse's.
-	until time.Time
 }
 
-// shut takes the lock and returns when no INSERT of before runs any more. The context that it gives ends with the lease.
-func (g *gate) shut(ctx context.Context) (bound context.Context, open func(), err error) {
+// Shut takes the lock and returns when no INSERT of before runs any more. The context that it gives ends with the lease.
+func (g *Gate) Shut(ctx context.Context) (bound context.Context, open func(), err error) {
 	g.healer = uuid.NewString()
-	g.until = time.Now().Add(g.lease)
-	bound, cancel := context.WithDeadline(ctx, g.until)
+	bound, cancel := context.WithTimeout(ctx, g.Lease) // by our clock it ends no later than by ClickHouse's
 	open = func() {
 		cancel()
-		late, stop := context.WithTimeout(context.WithoutCancel(ctx), g.lease)
+		late, stop := context.WithTimeout(context.WithoutCancel(ctx), g.Lease)
 		defer stop()
-		_ = g.conn.Exec(late, unlockGate, g.healer, g.healer) // else it lapses
+		_ = g.Conn.Exec(late, unlockGate, g.healer, g.healer) // else it lapses
 	}
 	if err = g.lock(bound); err == nil {
 		err = g.settle(bound)
@@ -67,69 +69,55 @@ func (g *gate) shut(ctx context.Context) (bound context.Context, open func(), er
 	return bound, open, nil
 }
 
-func (g *gate) lock(ctx context.Context) error {
-	if err := g.conn.Exec(ctx, lockGate, g.healer, g.lease.Microseconds()); err != nil {
+func (g *Gate) lock(ctx context.Context) error {
+	if err := g.Conn.Exec(ctx, lockGate, g.healer, g.Lease.Microseconds()); err != nil {
 		return err
 	}
 	return nil
 }
 
 // settle waits for the INSERTs that may have begun before the lock was there.
-func (g *gate) settle(ctx context.Context) error {
+func (g *Gate) settle(ctx context.Context) error {
 	var healer string
 	var locked int64
-	if err := g.conn.QueryRow(ctx, askGate).Scan(&healer, &locked); err != nil {
+	if err := g.Conn.QueryRow(ctx, askGate).Scan(&healer, &locked); err != nil {
 		return err
 	}
 	if healer != g.healer {
-		return errGateBusy
+		return ErrBusy
 	}
-	patience := time.Now().Add(time.Duration(float64(g.lease) * insertPatience))
+	patience := time.Now().Add(time.Duration(float64(g.Lease) * insertPatience))
 	killed := false
 	for {
-		ids, err := texts(ctx, g.conn, askInserts, schema.IngestQueryPrefix, locked)
+		ids, err := texts(ctx, g.Conn, askInserts, schema.IngestQueryPrefix, locked)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
 		if !killed && time.Now().After(patience) {
 			killed = true
 			for _, id := range ids {
-				if err := g.conn.Exec(ctx, fmt.Sprintf(killInsert, quoted(id))); err != nil {
+				if err := g.Conn.Exec(ctx, fmt.Sprintf(killInsert, quoting.Replace(id))); err != nil {
 					return err
 				}
 			}
 		}
 		if !pause(ctx, 3*time.Millisecond) {
-			return errors.Join(errGateBusy, ctx.Err())
+			return errors.Join(ErrBusy, ctx.Err())
 		}
 	}
 }
 
-// tidy forgets locks of long ago.
-func (g *gate) tidy(ctx context.Context) error {
+// Tidy forgets locks of long ago.
+func (g *Gate) Tidy(ctx context.Context) error {
 	var locks uint64
 	var age int64
-	if err := g.conn.QueryRow(ctx, ageOfGate).Scan(&locks, &age); err != nil {
+	if err := g.Conn.QueryRow(ctx, ageOfGate).Scan(&locks, &age); err != nil {
 		return fmt.Errorf("look at the gate: %w", err)
 	}
 	if locks == 0 || age < 3600 {
 		return nil
 	}
-	return g.conn.Exec(ctx, emptyGate)
-}
-
-// serverRun tells one run of a ClickHouse server from the next.
-type serverRun struct {
-	mark  uuid.UUID
-	since time.Time
-}
-
-func askServerRun(ctx context.Context, conn driver.Conn) (serverRun, error) {
-	var s serverRun
-	if err := conn.QueryRow(ctx, askServer).Scan(&s.mark, &s.since); err != nil {
-		return s, fmt.Errorf("ask when clickhouse started: %w", err)
-	}
-	return s, nil
+	return g.Conn.Exec(ctx, emptyGate)
 }
 
 // texts reads one column of text.
@@ -160,13 +148,4 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// heavy lets a statement name many parts and hours, spill what does not fit, and be stored although its like was.
-func heavy(ctx context.Context) context.Context {
-	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"max_query_size": 16 << 20, "max_ast_elements": 4_000_000, "max_expanded_ast_elements": 8_000_000, "insert_deduplicate": 0,
-		"max_bytes_before_external_group_by": 256 << 20, "max_insert_threads": 1, "mutations_sync": 1, "max_execution_time": 600,
-		"allow_replace_partition_from_empty_source": 1, "allow_nondeterministic_mutations": 1,
-	}))
 }
