@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"corrosion/schema/connect/stores"
 
@@ -32,9 +33,26 @@ const migrationsTable = "schema_migrations"
 // unknownDatabase is ClickHouse's error code for a database that does not exist.
 const unknownDatabase = 81
 
+// Versions are the newest migrations of both stores.
+type Versions struct{ ClickHouse, Postgres int64 }
+
+// newest asks for every migration that the program has.
+const newest = math.MaxInt64
+
+// MigrateTo brings both stores to a schema of before, for a backup that was made with it. A store that is further is an
+// error: migrations go forward only.
+func MigrateTo(ctx context.Context, clickhouseURL, postgresURL string, to Versions) error {
+	_, err := migrateTo(ctx, clickhouseURL, postgresURL, to)
+	return err
+}
+
 // Migrate brings both stores to the newest schema and returns how many migrations it applied. It is safe to run twice
 // and by several processes at once: a Postgres advisory lock lets one work while the others wait.
 func Migrate(ctx context.Context, clickhouseURL, postgresURL string) (applied int, err error) {
+	return migrateTo(ctx, clickhouseURL, postgresURL, Versions{newest, newest})
+}
+
+func migrateTo(ctx context.Context, clickhouseURL, postgresURL string, to Versions) (applied int, err error) {
 	db, err := stores.PostgresDB(postgresURL)
 	if err != nil {
 		return 0, err
@@ -54,11 +72,11 @@ func Migrate(ctx context.Context, clickhouseURL, postgresURL string) (applied in
 	}
 	defer func() { err = errors.Join(err, locker.SessionUnlock(context.WithoutCancel(ctx), conn)) }()
 
-	fromPostgres, err := migratePostgres(ctx, db)
+	fromPostgres, err := migratePostgres(ctx, db, to.Postgres)
 	if err != nil {
 		return fromPostgres, err
 	}
-	fromClickHouse, err := MigrateClickHouse(ctx, clickhouseURL)
+	fromClickHouse, err := migrateClickHouse(ctx, clickhouseURL, to.ClickHouse)
 	return fromPostgres + fromClickHouse, err
 }
 
@@ -69,11 +87,11 @@ func MigratePostgres(ctx context.Context, url string) (applied int, err error) {
 		return 0, err
 	}
 	defer db.Close()
-	return migratePostgres(ctx, db)
+	return migratePostgres(ctx, db, newest)
 }
 
-func migratePostgres(ctx context.Context, db *sql.DB) (int, error) {
-	applied, err := runMigrations(ctx, goose.DialectPostgres, db, postgresFiles, "postgres")
+func migratePostgres(ctx context.Context, db *sql.DB, to int64) (int, error) {
+	applied, err := runMigrations(ctx, goose.DialectPostgres, db, postgresFiles, "postgres", to)
 	if err != nil {
 		return applied, fmt.Errorf("migrate postgres: %w", err)
 	}
@@ -82,6 +100,10 @@ func migratePostgres(ctx context.Context, db *sql.DB) (int, error) {
 
 // MigrateClickHouse brings ClickHouse alone to the newest schema, making the database where it is missing.
 func MigrateClickHouse(ctx context.Context, url string) (applied int, err error) {
+	return migrateClickHouse(ctx, url, newest)
+}
+
+func migrateClickHouse(ctx context.Context, url string, to int64) (applied int, err error) {
 	options, err := stores.ClickHouseOptions(url)
 	if err != nil {
 		return 0, err
@@ -91,14 +113,14 @@ func MigrateClickHouse(ctx context.Context, url string) (applied int, err error)
 	}
 	db := clickhouse.OpenDB(options)
 	defer db.Close()
-	applied, err = runMigrations(ctx, goose.DialectClickHouse, db, clickhouseFiles, "clickhouse")
+	applied, err = runMigrations(ctx, goose.DialectClickHouse, db, clickhouseFiles, "clickhouse", to)
 	if err != nil {
 		return applied, fmt.Errorf("migrate clickhouse: %w", err)
 	}
 	return applied, nil
 }
 
-func runMigrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, files embed.FS, dir string) (int, error) {
+func runMigrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, files embed.FS, dir string, to int64) (int, error) {
 	sub, err := fs.Sub(files, dir)
 	if err != nil {
 		return 0, err
@@ -111,7 +133,16 @@ func runMigrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, files
 	if err != nil {
 		return 0, err
 	}
-	results, err := provider.Up(ctx)
+	if to == newest {
+		results, err := provider.Up(ctx)
+		return len(results), err
+	}
+	if at, err := provider.GetDBVersion(ctx); err != nil {
+		return 0, err
+	} else if at > to {
+		return 0, fmt.Errorf("the schema is at %d, which is beyond %d: migrations go forward only, give an empty store", at, to)
+	}
+	results, err := provider.UpTo(ctx, to)
 	return len(results), err
 }
 

@@ -43,18 +43,24 @@ func ClickHouseVersion(ctx context.Context, url string) (Migrated, error) {
 	return readVersion(ctx, goose.DialectClickHouse, db, clickhouseFiles, "clickhouse")
 }
 
-func readVersion(ctx context.Context, dialect goose.Dialect, db *sql.DB, files embed.FS, dir string) (v Migrated, err error) {
-	names, err := fs.Glob(files, path.Join(dir, "*.sql"))
-	if err != nil {
-		return v, err
-	}
+// Newest is what this program knows.
+func Newest() Versions {
+	return Versions{ClickHouse: newestOf(clickhouseFiles, "clickhouse"), Postgres: newestOf(postgresFiles, "postgres")}
+}
+
+// newestOf is the highest number of the migrations in a directory; files that are none do not count.
+func newestOf(files embed.FS, dir string) (newest int64) {
+	names, _ := fs.Glob(files, path.Join(dir, "*.sql")) // the pattern is well-formed
 	for _, name := range names {
-		number, err := goose.NumericComponent(path.Base(name))
-		if err != nil {
-			return v, err
+		if number, err := goose.NumericComponent(path.Base(name)); err == nil {
+			newest = max(newest, number)
 		}
-		v.Newest = max(v.Newest, number)
 	}
+	return newest
+}
+
+func readVersion(ctx context.Context, dialect goose.Dialect, db *sql.DB, files embed.FS, dir string) (v Migrated, err error) {
+	v.Newest = newestOf(files, dir)
 	store, err := database.NewStore(dialect, migrationsTable)
 	if err != nil {
 		return v, err

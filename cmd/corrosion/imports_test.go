@@ -18,6 +18,7 @@ func allowedImports() []struct{ from, to string } {
 		{"corrosion/schema", "corrosion/schema/connect"},
 		{"corrosion/ingest", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/ingest"},
+		{"corrosion/deploy/backup", "corrosion/schema"},
 		{"corrosion/deploy/agent", "corrosion/schema/command"},
 		{"corrosion/deploy/agent", "corrosion/schema/connect"},
 		{"corrosion/cmd/corrosion-agent", "corrosion/deploy/agent"},

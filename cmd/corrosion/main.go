@@ -37,6 +37,8 @@ type cli struct {
 	SQL       sqlCommand       `cmd:"" name:"sql" help:"Run one query against ClickHouse."`
 	Dead      deadCommand      `cmd:"" help:"Samples that could not be stored: list, show, replay, purge."`
 	Retention retentionCommand `cmd:"" help:"How long rows are kept."`
+	Backup    backupCommand    `cmd:"" help:"Back the whole platform up into a directory or an S3 bucket; or check a backup."`
+	Restore   restoreCommand   `cmd:"" help:"Bring a backup back into empty stores."`
 	Doctor    doctorCommand    `cmd:"" help:"Check every dependency and setting, and say what to do about each fault."`
 	Ready     readyCommand     `cmd:"" help:"Ask a process whether it is ready: exit 0, or 1 with its reason."`
 }

@@ -44,7 +44,7 @@ func (c *serveCommand) Run(e *env) (err error) {
 
 func (c *serveCommand) open(e *env, r *roles) error {
 	begun := time.Now()
-	stack, err := c.startServices(e, r)
+	stack, err := r.startServices(e)
 	if err != nil {
 		return err
 	}
@@ -101,11 +101,11 @@ type gatedStack struct {
 }
 
 // startServices starts what has no URL and fills the URLs in.
-func (c *serveCommand) startServices(e *env, r *roles) (gatedStack, error) {
+func (r *roles) startServices(e *env) (gatedStack, error) {
 	gate := &natsGate{}
 	config := local.DefaultConfig()
-	config.DataDir = c.Data
-	config.NATSURL, config.ClickHouseURL, config.ClickHouseHTTPURL, config.PostgresURL = c.NATSURL, c.ClickHouseURL, c.ClickHouseHTTPURL, c.PostgresURL
+	config.DataDir = r.Data
+	config.NATSURL, config.ClickHouseURL, config.ClickHouseHTTPURL, config.PostgresURL = r.NATSURL, r.ClickHouseURL, r.ClickHouseHTTPURL, r.PostgresURL
 	config.Authenticate = gate.check
 	config.Logger = r.log
 	config.Progress = func(event local.Event) {
