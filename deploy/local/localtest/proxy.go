@@ -11,12 +11,12 @@ import (
 // Proxy is a TCP proxy on a loopback port of its own, for faults between a
 // client and its server. It stops with the test.
 type Proxy struct {
-	target   string
 	address  string
 	listener net.Listener
 	work     sync.WaitGroup
 
 	mu     sync.Mutex
+	target string
 	cut    bool
 	closed bool
 	delay  time.Duration
@@ -39,6 +39,19 @@ func NewProxy(t testing.TB, target string) *Proxy {
 
 // Addr is the proxy's own host:port.
 func (p *Proxy) Addr() string { return p.address }
+
+// Lead forwards new connections to another host:port, of a server that moved.
+func (p *Proxy) Lead(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+func (p *Proxy) destination() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
+}
 
 // Cut breaks every connection, with a reset, and refuses new ones until Heal.
 func (p *Proxy) Cut() {
@@ -108,7 +121,7 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.forget(client)
-	server, err := net.DialTimeout("tcp", p.target, time.Second)
+	server, err := net.DialTimeout("tcp", p.destination(), time.Second)
 	if err != nil || !p.track(server) {
 		return
 	}
