@@ -11,12 +11,12 @@ WEBSRC  := $(shell find $(WEB)/src $(WEB)/index.html $(WEB)/public $(WEB)/vite.c
 SQLSRC  := $(shell find schema -name '*.sql' 2>/dev/null)
 NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 # The race detector needs a C compiler; without one the tests run without it. Pure parsers go without: it makes them ten
-# times slower and they share nothing. ./ingest goes without because its NATS servers run from the same binary, and
-# nats-server races with itself while streams are updated.
+# times slower and they share nothing. ./ingest and ./deploy/backup go without because their NATS servers run from the same
+# binary, and nats-server races with itself while streams are updated.
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
-PURE    := ./schema/wire ./ingest/replay ./ingest
+PURE    := ./schema/wire ./ingest/replay ./ingest ./deploy/backup
 
-.PHONY: help run agent test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live bench-api bench-web lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run agent test bench chaos soak bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live bench-api bench-backup bench-web lint generate build clean engines web test-go test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -91,6 +91,14 @@ chaos: engines ## kill, freeze, cut and fill everything 200 times, then compare 
 	go test -count=1 -timeout 90m -run '^TestChaos$$' -v ./cmd/corrosion -args -chaos.seed=$(CHAOS_SEED) -chaos.kills=$(CHAOS_KILLS) \
 		-chaos.duration=$(CHAOS_DURATION) -chaos.faults=$(CHAOS_FAULTS) -chaos.rate=$(CHAOS_RATE) -chaos.results=$(CURDIR)/chaos.txt $(CHAOS_FLAGS)
 
+# The long run ends by itself. It draws docs/reliability-soak.svg from soak.csv, which stays.
+SOAK_HOURS ?= 1
+SOAK_FLAGS ?=
+
+soak: engines ## run everything for SOAK_HOURS under load and kills; then nothing may have grown or been lost
+	go test -count=1 -timeout 0 -run '^TestSoak$$' -v ./cmd/corrosion -args -soak.hours=$(SOAK_HOURS) -soak.csv=$(CURDIR)/soak.csv $(SOAK_FLAGS)
+	cd tools && go run ./soakplot $(CURDIR)/soak.csv $(CURDIR)/docs/reliability-soak.svg
+
 bench: engines ## measure the path of a sample and of a query; see docs/benchmarks.md
 	go test -run '^$$' -bench . -benchmem ./schema/wire
 	go test -run '^$$' -bench . -benchmem -benchtime 5x -timeout 30m ./ingest ./ingest/simulate
@@ -121,6 +129,9 @@ bench-live: engines ## 500 live streams of 1,000 servers at 10 s and at 1 s: CPU
 # More flags in ARGS, e.g. make bench-api ARGS="-bench.length 8s -bench.pprof /tmp/api.pprof".
 bench-api: engines ## requests/s and p99 of me, summary and modules beside a bare Fiber route, over 50 connections
 	go test ./api -count=1 -run '^TestBenchAPI$$' -v -timeout 30m -args -bench.api $(ARGS)
+
+bench-backup: engines ## back 10 million rows up, check and restore them (-bench.backup-rows)
+	go test ./deploy/backup -count=1 -run '^TestBenchBackup$$' -v -timeout 60m -args -bench.backup $(ARGS)
 
 bench-web: build engines ## in a real browser: time to the first chart, long tasks beside 5,000 live servers, panning 30 days
 	@$(WEB)/e2e/run.sh bench

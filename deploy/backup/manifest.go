@@ -169,8 +169,11 @@ func ReadManifest(ctx context.Context, source Target) (*Manifest, error) {
 	if !bytes.Contains(sums, []byte(hex.EncodeToString(sum[:])+"  "+manifestName+"\n")) {
 		return nil, fmt.Errorf("%w: %s is not what %s says", ErrDamaged, manifestName, sumsName)
 	}
-	if err := json.Unmarshal(body, &m); err != nil || m.Format < 1 {
-		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrDamaged, manifestName, errors.Join(err))
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrDamaged, manifestName, err)
+	}
+	if m.Format < 1 {
+		return nil, fmt.Errorf("%w: %s has no format", ErrDamaged, manifestName)
 	}
 	return &m, nil
 }
