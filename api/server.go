@@ -90,6 +90,9 @@ func (s *Server) newApp() *fiber.App {
 		DisableStartupMessage: true, DisableDefaultDate: false,
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			newProblem(err, requestID("")).write(c.Response())
+			if conn, ok := unwrap(c.Context().Conn()); ok {
+				conn.refused.Store(errors.Is(err, fiber.ErrRequestEntityTooLarge))
+			}
 			return nil
 		},
 	})
