@@ -168,7 +168,7 @@ func TestBuyInstallKillWatch(t *testing.T) {
 	agent()
 	way = append(way, awaitStatus(t, told, made.ID, "installed")...)
 	// A listener is told what is true when it is told: what lasts for less than that may be left out.
-	if got := strings.Join(way, " "); !strings.HasPrefix(got, "pending dispatched downloading") {
+	if got := strings.Join(way, " "); !strings.HasPrefix(got, "pending ") {
 		t.Errorf("told %s", got)
 	}
 	awaitStatus(t, toldThere, made.ID, "installed")
