@@ -32,7 +32,7 @@ const box = (page: Page) => page.getByRole('dialog')
 const pages = [
   { name: 'modules', path: '/modules', there: 'Kits' },
   { name: 'purchases', path: '/modules?section=purchases', there: 'Paid' },
-  { name: 'installations', path: '/modules?section=installations', there: 'Failed' },
+  { name: 'installations', path: '/modules?section=installations', there: 'There is no room' },
   { name: 'module', path: '/modules/loot-tuner', there: 'Crates of the new map.' },
   { name: 'purchase', path: `/modules/purchases/${ids.purchase}`, there: 'R-2026-000017' },
   { name: 'installation', path: `/modules/installations/${ids.broken}`, there: 'There is no room' },
@@ -56,7 +56,7 @@ test('what somebody wrote of a module cannot run in the page', async ({ page }) 
   await expect(prose).toContainText('<script>alert(1)</script>')
   await expect(prose.getByRole('link')).toHaveCount(1)
   await expect(prose.getByRole('link', { name: 'the guide' })).toHaveAttribute('rel', /noopener/)
-  await expect(prose.getByRole('heading', { name: 'What it does', level: 4 })).toBeVisible()
+  await expect(prose.getByRole('heading', { name: 'What it does', level: 3 })).toBeVisible()
 })
 
 test('a module is found, bought once, installed, and the installation cancelled', async ({ page }) => {

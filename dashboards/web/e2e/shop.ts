@@ -227,11 +227,11 @@ function read(s: Shop, path: string, query: URLSearchParams): unknown {
   return s.modules.find((m) => m.slug === first)
 }
 
-function change(s: Shop, method: string, path: string): unknown {
+function change(s: Shop, method: string, path: string, origin: string): unknown {
   const [first = '', second = '', third = ''] = path.split('/')
   if (second === 'purchase') {
     const open = { status: 'pending', completed_at: null, expires_at: ago(-180) } as const
-    const approve_url = `/modules?purchase=${ids.purchase}&payment=approved`
+    const approve_url = `${origin}/modules?purchase=${ids.purchase}&payment=approved`
     s.purchases = [purchase(s.paypal ? { ...open, approve_url, gateway: 'paypal' } : {})]
     if (!s.paypal) own(s)
     return s.purchases[0]
@@ -266,7 +266,7 @@ export function answerShop(s: Shop): Answer {
       return read(s, rest, query) ?? problem(route, 404, 'Nothing', {}, 'not-found').then(() => true)
     const body = route.request().postDataJSON() as unknown
     s.asked.push({ what: `${method} ${rest}`, body, key: route.request().headers()['idempotency-key'] })
-    return change(s, method, rest)
+    return change(s, method, rest, new URL(route.request().url()).origin)
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseMarkdown, plainText, safeHref } from '@/lib/markdown'
+import { safeHref } from '@/lib/links'
+import { parseMarkdown, plainText } from '@/lib/markdown'
 
 test('Markdown becomes a tree of known kinds', () => {
   const [heading, paragraph, list, code] = parseMarkdown(

@@ -28,7 +28,7 @@ export function useInstallations(ask: () => InstallationAsk) {
       const chosen = { ...omitEmpty(of), ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) }
       const query = { limit: '50', ...chosen }
       const answer = http.GET('/api/modules/installations', { params: { query }, signal })
-      const page = await bodyOf<InstallationPage>(answer)
+      const page = await bodyOf<InstallationPage>(answer, (body) => Array.isArray(body.installations))
       return { items: page.installations, next: page.next }
     },
     interval,

@@ -28,7 +28,10 @@ export function useCatalogue(ask: () => CatalogueAsk) {
       // Prices are looked through here: few pages hold nearly all there is.
       const limit = band ? '200' : '24'
       const query = { limit, ...omitEmpty(words), ...(owned ? { owned } : {}), ...(cursor ? { cursor } : {}) }
-      const page = await bodyOf<CataloguePage>(http.GET('/api/modules', { params: { query }, signal }))
+      const page = await bodyOf<CataloguePage>(
+        http.GET('/api/modules', { params: { query }, signal }),
+        (body) => Array.isArray(body.modules),
+      )
       return { items: page.modules.filter((m) => inBand(m, band)), next: page.next }
     },
   )

@@ -4,6 +4,7 @@
  * elsewhere.
  */
 import { lexer, type Token, type Tokens } from 'marked'
+import { safeHref } from './links'
 
 export type Inline =
   | { kind: 'text'; text: string }
@@ -24,16 +25,6 @@ export type Block =
 /** Reads Markdown (CommonMark with tables, strikethrough and bare links). */
 export function parseMarkdown(source: string): Block[] {
   return blocksOf(lexer(source, { gfm: true }))
-}
-
-/** The address of a link where it is one of the web or of mail; null for every other scheme. */
-export function safeHref(href: string): string | null {
-  try {
-    const url = new URL(href)
-    return ['https:', 'http:', 'mailto:'].includes(url.protocol) ? url.href : null
-  } catch {
-    return null
-  }
 }
 
 /** The first words of a text without its marks, for where there is room for a line. */

@@ -113,6 +113,9 @@ const failures: Record<string, string> = {
   digest: 'The file was not what the catalogue says: retry, and tell the publisher if it stays so.',
 }
 
+/** Words of a program as a sentence, for others to follow it. */
+export const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`)
+
 /** What to do about a failure; empty where its own words are enough. */
 export const failureAdvice = (code: string | null): string => (code ? (failures[code] ?? '') : '')
 
@@ -181,7 +184,7 @@ export const isOpenRollout = (status: Rollout['status']): boolean =>
 export const batchesOf = (servers: number, size: number): number =>
   servers <= 0 || size <= 0 ? 0 : Math.ceil(servers / size)
 
-const purchaseLabels: Record<Purchase['status'], string> = {
+const purchaseLabels: Record<string, string> = {
   pending: 'Waits for payment',
   capturing: 'Being settled',
   completed: 'Paid',
@@ -191,7 +194,7 @@ const purchaseLabels: Record<Purchase['status'], string> = {
   cancelled: 'Cancelled',
 }
 
-export const purchaseLabel = (status: Purchase['status']): string => purchaseLabels[status] ?? status
+export const purchaseLabel = (status: string): string => purchaseLabels[status] ?? status
 
 /** How long a module can be given back after it was paid, ms. */
 const returnTime = 14 * 86_400_000

@@ -2,33 +2,36 @@ import { computed, defineComponent, h, type VNodeChild } from 'vue'
 import { parseMarkdown, type Block, type Inline } from '@/lib/markdown'
 import '@/styles/prose.css'
 
-/** Markdown as elements; headings begin at the given level, below those of the page. */
+/** Markdown as elements; its highest headings are of the given level, below those of the page. */
 export default defineComponent({
   name: 'MarkdownText',
   props: { source: { type: String, required: true }, level: { type: Number, default: 3 } },
   setup(props) {
     const blocks = computed(() => parseMarkdown(props.source))
-    return () => h('div', { class: 'prose' }, drawBlocks(blocks.value, props.level))
+    const highest = computed(() =>
+      Math.min(6, ...blocks.value.map((b) => (b.kind === 'heading' ? b.depth : 6))),
+    )
+    return () => h('div', { class: 'prose' }, drawBlocks(blocks.value, props.level - highest.value))
   },
 })
 
-const drawBlocks = (blocks: Block[], level: number): VNodeChild[] => blocks.map((b) => drawBlock(b, level))
+const drawBlocks = (blocks: Block[], shift: number): VNodeChild[] => blocks.map((b) => drawBlock(b, shift))
 
-function drawBlock(block: Block, level: number): VNodeChild {
+function drawBlock(block: Block, shift: number): VNodeChild {
   switch (block.kind) {
     case 'heading':
-      return h(`h${Math.min(6, block.depth - 1 + level)}`, draw(block.children))
+      return h(`h${Math.min(6, block.depth + shift)}`, draw(block.children))
     case 'paragraph':
       return h('p', draw(block.children))
     case 'code':
       return h('pre', { tabindex: 0 }, h('code', block.text))
     case 'quote':
-      return h('blockquote', drawBlocks(block.blocks, level))
+      return h('blockquote', drawBlocks(block.blocks, shift))
     case 'list':
       return h(
         block.ordered ? 'ol' : 'ul',
         block.ordered && block.start !== 1 ? { start: block.start } : {},
-        block.items.map((item) => h('li', drawItem(item, level))),
+        block.items.map((item) => h('li', drawItem(item, shift))),
       )
     case 'table':
       return drawTable(block)
@@ -38,10 +41,10 @@ function drawBlock(block: Block, level: number): VNodeChild {
 }
 
 /** An item of one paragraph needs none around it. */
-function drawItem(item: Block[], level: number): VNodeChild[] {
+function drawItem(item: Block[], shift: number): VNodeChild[] {
   const [first, ...rest] = item
-  if (first?.kind !== 'paragraph') return drawBlocks(item, level)
-  return [...draw(first.children), ...drawBlocks(rest, level)]
+  if (first?.kind !== 'paragraph') return drawBlocks(item, shift)
+  return [...draw(first.children), ...drawBlocks(rest, shift)]
 }
 
 function drawTable(table: Extract<Block, { kind: 'table' }>): VNodeChild {
