@@ -74,7 +74,7 @@ test-web: web ## the dashboard's unit tests
 	cd $(WEB) && npm run --silent test
 
 test-e2e: build engines ## the dashboard in a real browser against a running platform
-	@$(WEB)/e2e/run.sh
+	@CI=1 $(WEB)/e2e/run.sh
 
 truth: build engines ## replay every shared data file and compare the API with its truths
 	go test -count=1 -timeout 30m -run TestTruth -v ./cmd/corrosion -args -truth=all
