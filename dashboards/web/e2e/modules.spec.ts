@@ -40,15 +40,15 @@ const pages = [
 ]
 const there = (page: Page, text: string) => page.getByRole('main').getByText(text).first()
 
-test('the pages of modules in both themes, on desktops and phones', async ({ page }) => {
-  await open(page, '/modules', busyShop())
-  for (const { name, path, there: text } of pages) {
-    await page.goto(path)
+for (const { name, path, there: text } of pages) {
+  test(`the page ${name} in both themes, on a desktop and a phone`, async ({ page }) => {
+    test.setTimeout(240_000) // axe looks at it twice
+    await open(page, path, busyShop())
     await expect(there(page, text)).toBeVisible()
     await look(page, name, 'light', desktop)
     await look(page, name, 'dark', phone)
-  }
-})
+  })
+}
 
 test('what somebody wrote of a module cannot run in the page', async ({ page }) => {
   await open(page, '/modules/loot-tuner', busyShop())
