@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 
@@ -19,7 +20,8 @@ type ConfiguredNATS struct{ server *server.Server }
 // NewConfiguredNATS reads the configuration; nothing listens before Run. It fails for what nats-server refuses, and for a
 // server without JetStream, which would lose what it cannot hand on.
 func NewConfiguredNATS(configFile string) (*ConfiguredNATS, error) {
-	options, err := server.ProcessConfigFile(configFile)
+	nothing := func() {} // of --version and --help, which are ours
+	options, err := server.ConfigureOptions(flag.NewFlagSet("nats-server", flag.ContinueOnError), []string{"--config", configFile}, nothing, nothing, nothing)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration of NATS: %w", err)
 	}
