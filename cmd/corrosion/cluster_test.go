@@ -102,7 +102,7 @@ func (c *natsCluster) connect() (*nats.Conn, error) { return connect.NATS(c.join
 // start runs the server, also one that was killed.
 func (n *natsNode) start(t *testing.T) {
 	t.Helper()
-	n.child = startChild(t, "nats", "serve", "--config", n.config)
+	n.child = startShipped(t, nil, "nats", "serve", "--config", n.config)
 }
 
 // leader is the node that leads a stream.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +35,8 @@ type fleet struct {
 	conn  driver.Conn
 	js    jetstream.JetStream
 	id    string // of the license
+	// wrap is what roles are run by way of; nil: nothing.
+	wrap []string
 }
 
 // newFleet is newFleetOn on a ClickHouse and a database of its own.
@@ -103,13 +107,33 @@ func (f *fleet) launch(role string, flags ...string) *member {
 // again starts a role anew that has ended, at the same address.
 func (f *fleet) again(m *member) {
 	f.t.Helper()
-	m.child = startChild(f.t, m.args...)
+	m.child = startShipped(f.t, f.wrap, m.args...)
 	localtest.CheckFor(f.t, 60*time.Second, 20*time.Millisecond, func() error {
 		if err := ready(m.address); err != nil {
 			return fmt.Errorf("%s is not ready: %w\n%s", m.args[0], err, m.log)
 		}
 		return nil
 	})
+}
+
+// startShipped runs the program as it is shipped, where wrap is not nil by way of another one, which gets it behind its own
+// arguments. The NATS servers of the race detector's build are too slow for a cluster, and race with themselves.
+func startShipped(t *testing.T, wrap []string, args ...string) *child {
+	t.Helper()
+	call := append(append(slices.Clone(wrap), localtest.Build(t, "corrosion/cmd/corrosion")), args...)
+	c := &child{t: t, cmd: exec.Command(call[0], call[1:]...), log: &lockedBuffer{}}
+	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
+	diesWithUs(c.cmd)
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.kill()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", args[0], c.log)
+		}
+	})
+	return c
 }
 
 // kill ends a process with SIGKILL.
@@ -127,6 +151,21 @@ func (c *child) terminate() {
 	if err := c.cmd.Wait(); err != nil {
 		c.t.Errorf("after SIGTERM: %v\n%s", err, c.log)
 	}
+}
+
+// readOnlyRoot runs a program where it can write nothing but one directory, as in a container whose root is read-only; nil
+// where this machine does not let a test mount.
+func readOnlyRoot(t *testing.T, writable string) []string {
+	t.Helper()
+	const script = `mount --bind "$0" "$0" && mount -o remount,bind,ro / && cd / && exec "$@"`
+	for _, flags := range []string{"-m", "-rm"} { // as root, and as somebody who is root in a namespace of users
+		wrap := []string{"unshare", flags, "/bin/sh", "-c", script, writable}
+		if exec.CommandContext(t.Context(), wrap[0], append(wrap[1:], "true")...).Run() == nil {
+			return wrap
+		}
+	}
+	t.Log("nothing can be mounted here: the root stays writable")
+	return nil
 }
 
 // floodServers are how many servers a flood has, each with a publisher of its own.
