@@ -220,6 +220,9 @@ func TestNATSCluster(t *testing.T) {
 	f.shared(2)
 	cluster.whole(f.js, streams...)
 	load.end()
+	if out := f.must("doctor", "--role", "ingest"); strings.Count(out, "certificate good until") != 3 || !strings.Contains(out, "3 copies") {
+		t.Errorf("doctor does not see three servers: %s", out)
+	}
 	f.commandsOnAll(t, cluster)
 }
 
