@@ -41,7 +41,7 @@ func TestNATSServe(t *testing.T) {
 		t.Errorf("without a file: exit %d %s", code, out)
 	}
 	refuse("listen: 127.0.0.1:1", "jetstream")
-	refuse("jetstream { store_dir: x } listen: nowhere:none", "port")
+	refuse("jetstream { store_dir: x }\nlisten: nowhere:none", "port")
 	refuse("include nowhere.conf", "no such file")
 	config := fmt.Sprintf("listen: %q\njetstream { store_dir: %q }\nauthorization { user: platform, password: ", address, dir)
 	write(config + "old }")

@@ -291,7 +291,7 @@ func (f *fleet) askOn(t *testing.T, url string) (stop func() int64) {
 	return func() int64 { close(done); clients.Wait(); return answered.Load() }
 }
 
-// askOnce adds a mark, or reads the summary.
+// askOnce adds a mark, or reads names of metrics or, at times, the summary.
 func askOnce(client *http.Client, url, token string, i, n int) error {
 	if n%2 == 0 {
 		status, text, err := post(client, url+"/api/analytics/events", token, "", fields{"kind": "note", "title": fmt.Sprintf("%d of %d", n, i)})
@@ -300,7 +300,11 @@ func askOnce(client *http.Client, url, token string, i, n int) error {
 		}
 		return err
 	}
-	request, err := http.NewRequest(http.MethodGet, url+"/api/analytics/summary?range=1h", http.NoBody) //nolint:noctx // bounded by the client
+	path := "/api/analytics/metrics"
+	if n%8 == 1 {
+		path = "/api/analytics/summary?range=1h"
+	}
+	request, err := http.NewRequest(http.MethodGet, url+path, http.NoBody) //nolint:noctx // bounded by the client
 	if err != nil {
 		return err
 	}
