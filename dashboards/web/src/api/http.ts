@@ -36,10 +36,9 @@ export interface Patience {
   spent: () => ApiError
 }
 
-const patience = (): Patience => ({
-  signal: AbortSignal.timeout(requestTimeout),
-  spent: () => new ApiError('timeout', `no answer within ${requestTimeout / 1000} s`),
-})
+const tooLate = () => new ApiError('timeout', `no answer within ${requestTimeout / 1000} s`)
+
+const patience = (): Patience => ({ signal: AbortSignal.timeout(requestTimeout), spent: tooLate })
 
 /** Sends a request with the bearer's token, renewed once where it is refused; every failure is an ApiError. */
 export async function send(
@@ -89,10 +88,17 @@ export async function bodyOf<T>(
   try {
     body = (await answer).data as T
   } catch (error) {
-    throw error instanceof SyntaxError ? new ApiError('answer', 'the answer is not JSON') : error
+    throw bodyFault(error)
   }
   if (!body || !valid(body)) throw new ApiError('answer', 'the answer has another shape than expected')
   return body
+}
+
+/** A head may come and its body not: broken off, stopped for too long, or no JSON. */
+function bodyFault(error: unknown): unknown {
+  if (error instanceof SyntaxError) return new ApiError('answer', 'the answer is not JSON')
+  if (error instanceof DOMException && error.name === 'TimeoutError') return tooLate()
+  return error instanceof TypeError ? new ApiError('network', 'the answer broke off') : error
 }
 
 /** The body of an answer with its ETag, for a change that names what was read. */
