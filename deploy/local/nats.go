@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -26,6 +28,8 @@ const (
 	// that follows the free space could refuse to recover its own streams.
 	defaultNATSStore  = 32 * gibibyte
 	defaultNATSMemory = 256 * mebibyte
+	// portTries is how often another port is chosen where others take those that are free.
+	portTries = 5
 	// connectionsAtOnce is more than one server can have.
 	connectionsAtOnce = 1 << 20
 )
@@ -66,6 +70,15 @@ func StartNATS(ctx context.Context, config NATSConfig) (*NATS, error) {
 			return nil, fmt.Errorf("start nats: %w", err)
 		}
 	}
+	for try := 1; ; try++ {
+		n, err := startNATS(ctx, config)
+		if !errors.Is(err, errPortTaken) || try == portTries {
+			return n, err
+		}
+	}
+}
+
+func startNATS(ctx context.Context, config NATSConfig) (*NATS, error) {
 	ports, err := choosePorts(ctx, config.Port)
 	if err != nil {
 		return nil, err
@@ -115,10 +128,26 @@ func (n *NATS) run(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("recover streams: %w", ctx.Err())
 	}
-	if !n.server.ReadyForConnections(startLimit) || !n.server.JetStreamEnabled() {
-		return fmt.Errorf("server does not answer: %s", n.log.lastError())
+	return n.ready()
+}
+
+// errPortTaken is of a port that another process took after it was chosen.
+var errPortTaken = errors.New("the port was taken meanwhile")
+
+func (n *NATS) ready() error {
+	for range startLimit / time.Second {
+		if n.server.ReadyForConnections(time.Second) {
+			if n.server.JetStreamEnabled() {
+				return nil
+			}
+			break
+		}
+		// The server says so in its log alone.
+		if strings.Contains(n.log.lastError(), syscall.EADDRINUSE.Error()) {
+			return fmt.Errorf("%w: %s", errPortTaken, n.log.lastError())
+		}
 	}
-	return nil
+	return fmt.Errorf("server does not answer: %s", n.log.lastError())
 }
 
 // URL is a nats:// URL with the platform's user and password.

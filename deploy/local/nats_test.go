@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
 
 	"corrosion/deploy/local"
 	"corrosion/deploy/local/localtest"
@@ -29,6 +30,37 @@ func startNATS(t *testing.T, authenticate local.Authenticate) *local.NATS {
 		}
 	})
 	return server
+}
+
+// Platforms that start at once want the same port, and all find it free.
+func TestNATSServersStartAtOnce(t *testing.T) {
+	const servers = 6
+	port := taken(t)
+	ports := make(chan int, servers)
+	var all errgroup.Group
+	for range servers {
+		config := local.NATSConfig{Dir: t.TempDir(), User: "platform", Password: "secret", Port: port + 1}
+		all.Go(func() error {
+			server, err := local.StartNATS(t.Context(), config)
+			if err != nil {
+				return err
+			}
+			ports <- server.Port()
+			t.Cleanup(func() { _ = server.Close(context.Background()) })
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(ports)
+	seen := map[int]bool{}
+	for port := range ports {
+		if seen[port] {
+			t.Errorf("port %d serves two", port)
+		}
+		seen[port] = true
+	}
 }
 
 func natsAs(server *local.NATS, user, password string) string {

@@ -40,6 +40,22 @@ describe('the client', () => {
     expect(request?.headers.get('Authorization')).toBe('Bearer secret')
   })
 
+  it('says of an answer that breaks off, or stops, what became of it', async () => {
+    const broken = (fault: Error) => () =>
+      new Response(
+        new ReadableStream({
+          start(c) {
+            c.enqueue(new TextEncoder().encode('{"samples":'))
+            c.error(fault)
+          },
+        }),
+        { headers: { 'Content-Type': 'application/json' } },
+      )
+    expect(await failure(broken(new TypeError('network error')))).toMatchObject({ failure: 'network' })
+    const late = broken(new DOMException('signal timed out', 'TimeoutError'))
+    expect(await failure(late)).toMatchObject({ failure: 'timeout' })
+  })
+
   it('reads the demo from its own routes', async () => {
     const asked: string[] = []
     const http = createHttp(undefined, async (request) => {
