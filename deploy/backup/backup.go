@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -102,7 +103,7 @@ func (t *taking) run(ctx context.Context) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Streams = append(live, dead...)
+	m.Streams = slices.Concat(live, dead)
 	if m.Modules, err = t.modules(ctx); err != nil {
 		return nil, err
 	}

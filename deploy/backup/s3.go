@@ -110,17 +110,15 @@ func (b *bucket) Read(ctx context.Context, file string) (io.ReadCloser, error) {
 }
 
 func (b *bucket) Empty(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	prefix := b.prefix
 	if prefix != "" {
 		prefix += "/"
 	}
-	for object := range b.client.ListObjects(ctx, b.name, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1}) {
-		if object.Err != nil {
-			return false, fmt.Errorf("look into %s: %w", b, object.Err)
-		}
-		return false, nil
+	listed, stop := context.WithCancel(ctx)
+	defer stop()
+	first, found := <-b.client.ListObjects(listed, b.name, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1})
+	if found && first.Err != nil {
+		return false, fmt.Errorf("look into %s: %w", b, first.Err)
 	}
-	return true, nil
+	return !found, nil
 }

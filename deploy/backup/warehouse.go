@@ -101,8 +101,8 @@ func (w *warehouse) partitions(ctx context.Context, table, hash string) ([]parti
 	return all, rows.Err()
 }
 
-func (w *warehouse) texts(ctx context.Context, query string, args ...any) ([]string, error) {
-	rows, err := w.conn.Query(ctx, query, args...)
+func (w *warehouse) texts(ctx context.Context, query string) ([]string, error) {
+	rows, err := w.conn.Query(ctx, query)
 	if err != nil {
 		return nil, err
 	}
