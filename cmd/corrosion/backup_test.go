@@ -94,7 +94,7 @@ func (p *platform) refuses(want string, args ...string) {
 	}
 }
 
-// refusesDamaged tries what is no backup and one with a changed byte; neither may leave anything behind.
+// refusesDamaged tries what is no backup and one with a changed byte; the directory must stay fit to be restored into.
 func (p *platform) refusesDamaged(dir string) {
 	p.t.Helper()
 	p.refuses("has no manifest.json: it is no backup", "restore", dir+"-nowhere")
