@@ -11,6 +11,7 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
 	"corrosion/schema/connect/stores"
@@ -37,9 +38,18 @@ func newLink(c *Config) (link, error) {
 		url: c.ClickHouseURL, addrs: parsed.Addr,
 		options: ch.Options{
 			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
+			Settings:    sessionSettings(parsed),
 			Compression: compressionTo(parsed.Addr, c.Compression), ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
 		},
 	}, nil
+}
+
+// sessionSettings are those of the URL: for a cluster, what its Distributed tables need.
+func sessionSettings(parsed *clickhouse.Options) (settings []ch.Setting) {
+	for name, value := range parsed.Settings {
+		settings = append(settings, ch.Setting{Key: name, Value: fmt.Sprint(value), Important: true})
+	}
+	return settings
 }
 
 // serverStart tells one run of a ClickHouse server from the next.
