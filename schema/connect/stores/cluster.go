@@ -106,14 +106,41 @@ func (c *clustered) shard(s Shard) (driver.Conn, error) {
 	if conn := c.open[key]; conn != nil {
 		return conn, nil
 	}
+	conn, err := c.dial(s.Addrs)
+	if err != nil {
+		return nil, err
+	}
+	own := ownTables{Conn: conn}
+	for _, addr := range s.Addrs {
+		alone := conn
+		if len(s.Addrs) > 1 {
+			if alone, err = c.dial([]string{addr}); err != nil {
+				return nil, errors.Join(err, conn.Close())
+			}
+		}
+		own.replicas = append(own.replicas, ownTables{Conn: alone})
+	}
+	c.open[key] = own
+	return own, nil
+}
+
+func (c *clustered) dial(addrs []string) (driver.Conn, error) {
 	options := *c.options
-	options.Addr, options.ConnOpenStrategy = s.Addrs, clickhouse.ConnOpenInOrder
+	options.Addr, options.ConnOpenStrategy = addrs, clickhouse.ConnOpenInOrder
 	conn, err := clickhouse.Open(&options)
 	if err != nil {
-		return nil, fmt.Errorf("open shard %s: %w", key, err)
+		return nil, fmt.Errorf("open shard %s: %w", strings.Join(addrs, ","), err)
 	}
-	c.open[key] = ownTables{conn}
-	return c.open[key], nil
+	return conn, nil
+}
+
+// Replicas gives a connection to each replica of a shard, for what concerns every one of them; for one server, the connection
+// itself. They close with the shard's.
+func Replicas(conn driver.Conn) []driver.Conn {
+	if own, ok := conn.(ownTables); ok {
+		return own.replicas
+	}
+	return []driver.Conn{conn}
 }
 
 // Close closes the connections to the shards, too.
@@ -129,7 +156,21 @@ func (c *clustered) Close() error {
 }
 
 // ownTables reads the names of corrosion as those of one node's own tables.
-type ownTables struct{ driver.Conn }
+type ownTables struct {
+	driver.Conn
+	replicas []driver.Conn // one: the connection itself
+}
+
+// Close closes the connections to replicas, too.
+func (o ownTables) Close() error {
+	err := o.Conn.Close()
+	if len(o.replicas) > 1 {
+		for _, replica := range o.replicas {
+			err = errors.Join(err, replica.Close())
+		}
+	}
+	return err
+}
 
 func (o ownTables) Select(ctx context.Context, dest any, query string, args ...any) error {
 	return o.Conn.Select(ctx, dest, cluster.OwnSQL(query), args...)
