@@ -25,8 +25,8 @@ type Node struct {
 	Addr           string // host:port
 }
 
-// nodesOf lists the servers of a cluster, shard by shard.
-func nodesOf(shards []stores.Shard) (nodes []Node) {
+// NodesOf lists the servers of a cluster, shard by shard.
+func NodesOf(shards []stores.Shard) (nodes []Node) {
 	for i, s := range shards {
 		for j, addr := range s.Addrs {
 			nodes = append(nodes, Node{i + 1, j + 1, addr})
@@ -53,7 +53,7 @@ func Nodes(ctx context.Context, url string) ([]Node, error) {
 		shards, err = stores.Topology(ctx, conn, spread.Name)
 		return err
 	})
-	return nodesOf(shards), err
+	return NodesOf(shards), err
 }
 
 // At is the options of a connection to that node alone.
@@ -81,7 +81,7 @@ func migrateCluster(ctx context.Context, options *clickhouse.Options, spread clu
 	if err != nil {
 		return 0, err
 	}
-	nodes := nodesOf(shards)
+	nodes := NodesOf(shards)
 	for _, n := range nodes {
 		if err := prepareNode(ctx, n.At(options)); err != nil {
 			return 0, fmt.Errorf("node %s: %w", n.Addr, err)

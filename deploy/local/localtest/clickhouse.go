@@ -106,7 +106,7 @@ func (s *ClickHouseServer) HTTPURL() string {
 	if s.config.Cluster == nil {
 		return s.server.HTTPURL()
 	}
-	return s.server.HTTPURL() + "&distributed_product_mode=global&distributed_foreground_insert=1"
+	return s.server.HTTPURL() + "&cluster=" + s.config.Cluster.Name + "&replicated=false"
 }
 
 // Ports returns the native and the HTTP port, which stay the same over Stop,
