@@ -22,7 +22,7 @@ func TestHashIsClickHouses(t *testing.T) {
 	for i := range 100 {
 		license, server := uuid.New(), strings.Repeat("s", i%65)+fmt.Sprint(i)
 		var want uint64
-		if err := conn.QueryRow(t.Context(), "SELECT cityHash64(?, toLowCardinality(?))", license, server).Scan(&want); err != nil {
+		if err := conn.QueryRow(t.Context(), "SELECT cityHash64(toUUID(?), toLowCardinality(?))", license, server).Scan(&want); err != nil {
 			t.Fatal(err)
 		}
 		if got := cluster.Hash(license, server); got != want {
