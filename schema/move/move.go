@@ -74,7 +74,7 @@ func Move(ctx context.Context, from, to string, tell func(Progress)) (Result, er
 	return m.result, m.deriveAll(ctx, work)
 }
 
-func open(ctx context.Context, from, to string) (m *mover, err error) {
+func open(ctx context.Context, from, to string) (*mover, error) {
 	_, single, err := cluster.Split(from)
 	if err != nil {
 		return nil, fmt.Errorf("the server that is copied: %w", err)
@@ -89,30 +89,33 @@ func open(ctx context.Context, from, to string) (m *mover, err error) {
 	if !of.Is() {
 		return nil, errors.New("--to must name a cluster: clickhouse://user:password@host:9000/corrosion?cluster=NAME")
 	}
-	m = &mover{}
-	defer func() {
-		if err != nil {
-			m.close()
-		}
-	}()
-	if m.source, err = stores.ClickHouse(from); err != nil {
+	m := &mover{}
+	if err = m.connect(ctx, from, to, of.Name); err != nil {
+		m.close()
 		return nil, err
+	}
+	return m, nil
+}
+
+func (m *mover) connect(ctx context.Context, from, to, name string) (err error) {
+	if m.source, err = stores.ClickHouse(from); err != nil {
+		return fmt.Errorf("the server that is copied: %w", err)
 	}
 	if m.target, err = stores.ClickHouse(to); err != nil {
-		return nil, err
+		return fmt.Errorf("--to: %w", err)
 	}
 	if m.shards, err = stores.Shards(ctx, m.target); err != nil {
-		return nil, fmt.Errorf("--to: %w", err)
+		return fmt.Errorf("--to: %w", err)
 	}
-	topology, err := stores.Topology(ctx, m.target, of.Name)
+	topology, err := stores.Topology(ctx, m.target, name)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("--to: %w", err)
 	}
 	for _, s := range topology {
 		m.slots = append(m.slots, [2]uint32{m.weights, m.weights + s.Weight})
 		m.weights += s.Weight
 	}
-	return m, m.checkVersions(ctx, from, to)
+	return m.checkVersions(ctx, from, to)
 }
 
 func (m *mover) close() {
@@ -193,13 +196,13 @@ func stage(ctx context.Context, shard driver.Conn, name string) error {
 	if err := shard.QueryRow(ctx, "SELECT partition_key, sorting_key FROM system.tables WHERE database = 'corrosion' AND name = ?", name).Scan(&partition, &sorting); err != nil {
 		return err
 	}
-	if partition == "" {
-		partition = "tuple()"
+	if partition != "" {
+		partition = " PARTITION BY " + partition
 	}
 	if err := shard.Exec(ctx, "DROP TABLE IF EXISTS corrosion."+staging+name+" SYNC"); err != nil {
 		return err
 	}
-	return shard.Exec(ctx, "CREATE TABLE corrosion."+staging+name+" AS corrosion."+name+" ENGINE = MergeTree PARTITION BY "+partition+" ORDER BY ("+sorting+")")
+	return shard.Exec(ctx, "CREATE TABLE corrosion."+staging+name+" AS corrosion."+name+" ENGINE = MergeTree"+partition+" ORDER BY ("+sorting+")")
 }
 
 // part is one partition of a table.
