@@ -39,7 +39,7 @@ func TestHashIsClickHouses(t *testing.T) {
 	}
 }
 
-// aCluster is one that the environment names, replicated and with Keeper, say.
+// The cluster that the environment names may be replicated and have a Keeper, which the packaged engine cannot.
 func TestGivenCluster(t *testing.T) {
 	url := os.Getenv("CORROSION_TEST_CLUSTER_URL")
 	if url == "" {

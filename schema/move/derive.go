@@ -99,7 +99,7 @@ func (d derived) selects(ctx context.Context, shard driver.Conn, p part) (text, 
 	return "SELECT " + names + " FROM (" + fromSamples.ReplaceAllString(view, day) + ")", names, nil
 }
 
-// Finished says how long something took, for people.
+// String says what became of a partition, for people.
 func (p Progress) String() string {
 	if p.Rows == 0 {
 		return fmt.Sprintf("%d/%d  %s %s: equal", p.Done, p.Total, p.Table, p.Partition)

@@ -241,7 +241,7 @@ func (m *mover) partitions(ctx context.Context) (all []part, err error) {
 	return all, nil
 }
 
-// figures are those of a partition, by the names in package documentation; whole numbers.
+// figures are those of a partition, as its table lists them; whole numbers.
 type figures [5]int64
 
 func ask(ctx context.Context, conn driver.Conn, p part, from string) (f figures, err error) {
