@@ -16,7 +16,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay ./ingest
 
-.PHONY: help run agent test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-shards bench-export bench-live bench-api bench-web lint generate build clean engines web test-go test-shards test-web test-e2e truth
+.PHONY: help run agent sbom test bench chaos bench-ingest bench-fresh bench-storm bench-growth bench-query bench-shards bench-export bench-live bench-api bench-web lint generate build clean engines web test-go test-shards test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -37,6 +37,12 @@ agent: $(AGENTS) ## build the companion agent alone, one static file each for Li
 bin/corrosion-agent-%: $(GOFILES) go.mod go.sum
 	@echo "building $@"
 	@CGO_ENABLED=0 GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(basename $(word 2,$(subst -, ,$*))) go build -trimpath -ldflags '-s -w' -o $@ ./cmd/corrosion-agent
+
+sbom: web ## list what is inside, as CycloneDX: bin/corrosion.cdx.json of the program, bin/dashboard.cdx.json of the dashboard
+	@mkdir -p bin
+	@CGO_ENABLED=0 $(TOOL) cyclonedx-gomod app -json -licenses -main cmd/corrosion -output bin/corrosion.cdx.json .
+	@cd $(WEB) && npm sbom --omit dev --sbom-format cyclonedx > $(CURDIR)/bin/dashboard.cdx.json
+	@echo "made bin/corrosion.cdx.json and bin/dashboard.cdx.json"
 
 engines: $(ENGINES)/node_modules/.package-lock.json ## fetch the pinned ClickHouse and PostgreSQL
 
@@ -59,8 +65,9 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEBSRC)
 
 test: lint test-go test-web test-e2e ## vet, lint, unit, integration on real servers, and a real browser
 
-lint: web agent ## go vet, golangci-lint, formatting, generated files are current, the OpenAPI document's and the dashboard's linters
+lint: web agent ## go vet, golangci-lint, formatting, generated files are current, the OpenAPI document's, the dashboard's and deploy's linters
 	@go vet ./...
+	@cd tools/deploycheck && go test ./...
 	@cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc diff
 	@CGO_ENABLED=0 $(TOOL) golangci-lint run ./...
 	@cd $(WEB) && npm run --silent lint
@@ -77,7 +84,7 @@ test-web: web ## the dashboard's unit tests
 	cd $(WEB) && npm run --silent test
 
 test-e2e: build engines ## the dashboard in a real browser against a running platform
-	@$(WEB)/e2e/run.sh
+	@CI=1 $(WEB)/e2e/run.sh
 
 truth: build engines ## replay every shared data file and compare the API with its truths
 	go test -count=1 -timeout 30m -run TestTruth -v ./cmd/corrosion -args -truth=all

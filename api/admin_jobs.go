@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -145,7 +146,12 @@ func (s *Server) adminRequest(c *fiber.Ctx, in *inputs) error {
 	if err := in.err(); err != nil {
 		return err
 	}
-	at, err := time.Parse(time.RFC3339Nano, c.Params("requested_at"))
+	// Browsers' clients write the colons of a time as %3A in a path.
+	text, err := url.PathUnescape(c.Params("requested_at"))
+	if err != nil {
+		return errNotFound
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return errNotFound
 	}

@@ -124,7 +124,7 @@ func TestBenchExport(t *testing.T) {
 	}
 	b := newExportBench(t)
 	conn := schematest.Connect(t, b.engine.URL())
-	fmt.Printf("| rows | file | MB | engine, rows/s | API, rows/s | of the engine | API, peak MiB | engine, peak MiB: alone | for the API |\n|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Printf("| rows | file | MB | engine, rows/s | API, rows/s | of the engine | API, peak MiB | engine, peak MiB: alone | for the API | CPU seconds: engine alone | engine + API |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for i, text := range strings.Split(*benching.rows, ",") {
 		rows, err := strconv.Atoi(text)
 		if err != nil || i > 1 {
@@ -185,6 +185,7 @@ type turn struct {
 	seconds             float64
 	bytes               int64
 	apiPeak, enginePeak int
+	apiCPU, engineCPU   time.Duration
 }
 
 func (b *exportBench) measure(t *testing.T, license uuid.UUID, rows int, coding string) {
@@ -201,9 +202,17 @@ func (b *exportBench) measure(t *testing.T, license uuid.UUID, rows int, coding 
 		return float64(of(slices.MaxFunc(turns, func(a, b turn) int { return cmp.Compare(of(a), of(b)) }))) / (1 << 20)
 	}
 	enginePeak := func(t turn) int { return t.enginePeak }
-	fmt.Printf("| %d | CSV, %s | %d | %.0f | %.0f | %.0f %% | %.0f | %.0f | %.0f |\n", rows, coding, o.bytes/1e6,
+	cpu := func(turns []turn, of func(turn) time.Duration) (s float64) {
+		for _, one := range turns {
+			s += of(one).Seconds() / float64(len(turns))
+		}
+		return s
+	}
+	engineCPU := func(t turn) time.Duration { return t.engineCPU }
+	fmt.Printf("| %d | CSV, %s | %d | %.0f | %.0f | %.0f %% | %.0f | %.0f | %.0f | %.2f | %.2f + %.2f |\n", rows, coding, o.bytes/1e6,
 		float64(rows)/e.seconds, float64(rows)/o.seconds, 100*e.seconds/o.seconds,
-		most(ours, func(t turn) int { return t.apiPeak }), most(engine, enginePeak), most(ours, enginePeak))
+		most(ours, func(t turn) int { return t.apiPeak }), most(engine, enginePeak), most(ours, enginePeak),
+		cpu(engine, engineCPU), cpu(ours, engineCPU), cpu(ours, func(t turn) time.Duration { return t.apiCPU }))
 }
 
 func median(turns []turn) turn {
@@ -216,9 +225,13 @@ func (b *exportBench) turn(t *testing.T, start func() *http.Response) turn {
 	t.Helper()
 	forgetPeak(t, b.apiPID)
 	forgetPeak(t, b.enginePID)
-	begun := time.Now()
+	api, engine, begun := cpuTime(t, b.apiPID), cpuTime(t, b.enginePID), time.Now()
 	size := drain(t, start()) //nolint:bodyclose // drain does
-	return turn{time.Since(begun).Seconds(), size, peakMemory(t, b.apiPID), peakMemory(t, b.enginePID)}
+	return turn{
+		seconds: time.Since(begun).Seconds(), bytes: size,
+		apiPeak: peakMemory(t, b.apiPID), enginePeak: peakMemory(t, b.enginePID),
+		apiCPU: cpuTime(t, b.apiPID) - api, engineCPU: cpuTime(t, b.enginePID) - engine,
+	}
 }
 
 func (b *exportBench) export(t *testing.T, license uuid.UUID, coding string) *http.Response {
@@ -258,4 +271,23 @@ func peakMemory(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return n << 10
+}
+
+// cpuTime is the user and system time that a process has used so far.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+2:]))
+	ticks := 0
+	for _, field := range fields[11:13] { // in hundredths of a second
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }

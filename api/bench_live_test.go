@@ -184,10 +184,10 @@ func (b *liveBench) measure(every time.Duration, coding string) {
 	b.took = nil
 	b.mu.Unlock()
 	forgetPeak(b.t, b.pid)
-	sent, cpu, begun := b.bytes.Load(), b.cpu(), time.Now()
+	sent, cpu, begun := b.bytes.Load(), cpuTime(b.t, b.pid), time.Now()
 	wait(b.t, *benchingLive.phase)
 	seconds := time.Since(begun).Seconds()
-	used, peak, got := (b.cpu() - cpu).Seconds(), peakMemory(b.t, b.pid), b.bytes.Load()-sent
+	used, peak, got := (cpuTime(b.t, b.pid) - cpu).Seconds(), peakMemory(b.t, b.pid), b.bytes.Load()-sent
 	close(end)
 	publishing.Wait()
 	b.stop()
@@ -305,23 +305,4 @@ func (b *liveBench) publish(every time.Duration, end <-chan struct{}) {
 		}
 		_ = b.nc.Flush()
 	}
-}
-
-// cpu is what the API's process has used so far.
-func (b *liveBench) cpu() time.Duration {
-	b.t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.pid))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+2:]))
-	ticks := 0
-	for _, field := range fields[11:13] { // user and system time, in hundredths of a second
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
 }

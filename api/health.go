@@ -27,6 +27,9 @@ func (s *Server) livez(c *fiber.Ctx) error {
 func (s *Server) readyz(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), s.cfg.ReadyTimeout)
 	defer cancel()
+	if s.draining.Load() {
+		return &notReadyError{faults: []ProblemError{{Location: "process", Message: "is stopping"}}}
+	}
 	names, faults := checkReadiness(ctx, s.deps.Readiness)
 	if len(faults) > 0 {
 		return &notReadyError{faults: faults}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,8 @@ type conn struct {
 	// bulk gathers writes while it is not nil.
 	bulk   []byte
 	closed sync.Once
+	// refused is set when a body was too large to be read before it was answered.
+	refused atomic.Bool
 	// onClose is called when the connection has ended, where there is one.
 	onClose atomic.Pointer[func()]
 }
@@ -105,9 +108,28 @@ func (c *conn) end() error {
 	return err
 }
 
+// Of a request that was refused unread, so much is read and so long waited before the connection is closed.
+const (
+	lingerBytes = 64 << 20
+	lingerTime  = 2 * time.Second
+)
+
+// linger reads what a client still sends. Closing at once would reset the connection, and the client, still writing, would
+// never see why it was refused (RFC 9112, section 9.6).
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+}
+
 // Close ends the connection, once.
 func (c *conn) Close() (err error) {
 	c.closed.Do(func() {
+		if c.refused.Load() {
+			c.linger()
+		}
 		err = c.Conn.Close()
 		c.listener.mu.Lock()
 		delete(c.listener.conns, c)

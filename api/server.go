@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -36,6 +38,9 @@ type Server struct {
 	// base ends when Close has waited long enough; every request's work hangs on it.
 	base   context.Context
 	cancel context.CancelCauseFunc
+
+	// draining tells /readyz and every connection that others are to be asked from now on.
+	draining atomic.Bool
 
 	listener *listener
 	serving  sync.WaitGroup
@@ -90,6 +95,9 @@ func (s *Server) newApp() *fiber.App {
 		DisableStartupMessage: true, DisableDefaultDate: false,
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			newProblem(err, requestID("")).write(c.Response())
+			if conn, ok := unwrap(c.Context().Conn()); ok {
+				conn.refused.Store(errors.Is(err, fiber.ErrRequestEntityTooLarge))
+			}
 			return nil
 		},
 	})
@@ -177,10 +185,28 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx, next fasthttp.RequestHandler) 
 	default:
 		newProblem(fiber.ErrNotImplemented, requestID("")).write(&ctx.Response)
 	}
+	if s.draining.Load() {
+		ctx.SetConnectionClose() // the next request comes by a new connection, which leads elsewhere
+	}
 }
 
 // Addr is where the server listens; meaningful after Open.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Drain makes /readyz answer 503 and each connection end with its next answer, and goes on serving for d or until ctx ends,
+// so that whoever spreads requests over processes has turned to others before Close.
+func (s *Server) Drain(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	s.draining.Store(true)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
 
 // Close stops listening, waits up to ShutdownTimeout for answers under way, then breaks what is left, and waits for
 // that. It fails when something had to be broken.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -184,7 +185,7 @@ func checkPod(t *testing.T, kind, name string, pod any) {
 // Unit files are what systemd takes, and keep their processes in a sandbox.
 func TestUnits(t *testing.T) {
 	units, err := filepath.Glob("systemd/corrosion*.service")
-	if err != nil || len(units) < 5 {
+	if err != nil || len(units) < 6 {
 		t.Fatal(units, err)
 	}
 	for _, unit := range units {
@@ -209,7 +210,7 @@ func TestUnits(t *testing.T) {
 func verify(t *testing.T, analyze string, units []string) {
 	t.Helper()
 	dir := t.TempDir()
-	program := regexp.MustCompile(`(?m)^ExecStart=\S+`)
+	program := regexp.MustCompile(`(?m)^(ExecStart|ExecStartPre)=\S+`)
 	args := []string{"verify", "--man=no"}
 	for _, unit := range units {
 		raw, err := os.ReadFile(unit)
@@ -217,7 +218,7 @@ func verify(t *testing.T, analyze string, units []string) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(dir, strings.Replace(filepath.Base(unit), "@", "@eu-1", 1))
-		if err := os.WriteFile(path, program.ReplaceAll(raw, []byte("ExecStart=/bin/sh")), 0o600); err != nil {
+		if err := os.WriteFile(path, program.ReplaceAll(raw, []byte("$1=/bin/sh")), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		args = append(args, path)
@@ -288,5 +289,37 @@ func TestSecretsScript(t *testing.T) {
 	}
 	if _, err := run(); err == nil {
 		t.Error("a second run overwrites secrets that are in use")
+	}
+}
+
+// Prometheus scrapes each role where docs/production.md has it run, at the port that its unit listens on.
+func TestScrape(t *testing.T) {
+	guide, err := os.ReadFile("../docs/production.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{}
+	ports := map[string]string{"api": "8080", "ingest": "9090", "aggregate": "9091"}
+	for _, row := range regexp.MustCompile(`(?m)^\| (stats-\d+) \| (.*) \|$`).FindAllStringSubmatch(string(guide), -1) {
+		for role, port := range ports {
+			if strings.Contains(row[2], "corrosion-"+role) {
+				want[role] = append(want[role], row[1]+":"+port)
+			}
+		}
+	}
+	jobs, _ := documents(t, "prometheus/scrape.yaml")[0]["scrape_configs"].([]any)
+	got := map[string][]string{}
+	for _, job := range jobs {
+		configs, _ := at(job, "static_configs").([]any)
+		for _, config := range configs {
+			targets, _ := at(config, "targets").([]any)
+			for _, target := range targets {
+				role := text(at(config, "labels", "role"))
+				got[role] = append(got[role], text(target))
+			}
+		}
+	}
+	if len(want) != 3 || !reflect.DeepEqual(got, want) {
+		t.Errorf("scraped are %v, the guide has %v", got, want)
 	}
 }

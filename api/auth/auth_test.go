@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -302,5 +303,32 @@ func TestPasswordHashRefused(t *testing.T) {
 		if ok, err := CheckPassword(phc, "x"); ok || !errors.Is(err, ErrPasswordHash) {
 			t.Errorf("%q: got %v, %v", phc, ok, err)
 		}
+	}
+}
+
+// Who could read the keys before they were rotated can read them after, also where somebody else rotated them.
+func TestRotatedKeysStayReadable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jwt.key")
+	if _, err := LoadOrCreateKeys(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	const group = 65532
+	if os.Getuid() == 0 {
+		if err := os.Chown(path, 0, group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RotateKeys(path); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %o, %v", info.Mode().Perm(), err)
+	}
+	if owned, ok := info.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 && (owned.Uid != 0 || owned.Gid != group) {
+		t.Errorf("of user %d, group %d", owned.Uid, owned.Gid)
 	}
 }

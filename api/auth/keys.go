@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -168,7 +169,31 @@ func RotateKeys(path string) error {
 		return fmt.Errorf("rotate signing keys: %w", err)
 	}
 	defer os.Remove(temp)
+	if err := readableAs(path, temp); err != nil {
+		return fmt.Errorf("rotate signing keys: keep who may read the file: %w", err)
+	}
 	return os.Rename(temp, path)
+}
+
+// readableAs gives a new file the mode, owner and group of the one that it is to replace: an administrator rotates what
+// the platform's own user reads.
+func readableAs(path, temp string) error {
+	before, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	now, err := os.Stat(temp)
+	if err != nil {
+		return err
+	}
+	want, known := before.Sys().(*syscall.Stat_t)
+	have, alike := now.Sys().(*syscall.Stat_t)
+	if known && alike && (want.Uid != have.Uid || want.Gid != have.Gid) {
+		if err := os.Chown(temp, int(want.Uid), int(want.Gid)); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(temp, before.Mode().Perm())
 }
 
 func parseKeys(data []byte) (*ring, error) {

@@ -4,6 +4,7 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"corrosion/schema/connect"
 )
 
 // SMTPConfig is where mail goes out.
@@ -22,6 +25,9 @@ type SMTPConfig struct {
 	SSL            bool
 	TLS            TLSPolicy
 	User, Password string
+	// Files are the password's file, which wins over Password, and the authorities that may vouch for the server. They are
+	// read again for each mail.
+	Files connect.Files
 	// From stands in every mail.
 	From string
 	// Timeout bounds each step of a delivery.
@@ -45,13 +51,18 @@ const (
 )
 
 // ParseURL reads smtp://user:password@host:587?from=Name%20<a@b.org>&tls=starttls|opportunistic|none, or smtps:// for TLS
-// from the first byte. Errors never quote the URL, which holds a password.
+// from the first byte; password_file and ca_file name files as package connect has them. Errors never quote the URL, which
+// holds a password.
 func ParseURL(text string) (SMTPConfig, error) {
-	u, err := url.Parse(text)
+	base, files, err := connect.Split(text)
+	if err != nil {
+		return SMTPConfig{}, fmt.Errorf("the SMTP URL: %w", err)
+	}
+	u, err := url.Parse(base)
 	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
 		return SMTPConfig{}, errors.New("the SMTP URL cannot be read: want smtp://user:password@host:587?from=a@example.org")
 	}
-	c := SMTPConfig{Host: u.Hostname(), Port: submissionPort, TLS: StartTLS, User: u.User.Username(), Timeout: smtpTimeout}
+	c := SMTPConfig{Host: u.Hostname(), Port: submissionPort, TLS: StartTLS, User: u.User.Username(), Files: files, Timeout: smtpTimeout}
 	c.Password, _ = u.User.Password()
 	if u.Scheme == "smtps" {
 		c.SSL, c.Port = true, smtpsPort
@@ -89,7 +100,13 @@ func (c SMTPConfig) Validate() error {
 	default:
 		faults = append(faults, errors.New("the SMTP URL's tls must be starttls, opportunistic or none"))
 	}
-	if c.Password != "" && c.TLS == NoTLS && !c.SSL && !loopback(c.Host) {
+	if c.Files.Creds != "" || c.Files.Cert != "" {
+		faults = append(faults, errors.New("the SMTP URL takes password_file and ca_file alone"))
+	}
+	if c.Files.Password != "" && c.User == "" {
+		faults = append(faults, errors.New("the SMTP URL's password_file needs a user: smtp://user@host:587"))
+	}
+	if (c.Password != "" || c.Files.Password != "") && c.TLS == NoTLS && !c.SSL && !loopback(c.Host) {
 		faults = append(faults, errors.New("the SMTP URL would send a password unencrypted"))
 	}
 	return errors.Join(faults...)
@@ -120,9 +137,9 @@ func (e *RefusedError) Error() string {
 // SMTP is the Sender of a real server. It is safe for concurrent use.
 type SMTP struct{ config SMTPConfig }
 
-// NewSMTP makes a Sender; it connects anew for each mail.
+// NewSMTP makes a Sender; it connects anew for each mail. Files that cannot be read now are an error now.
 func NewSMTP(c SMTPConfig) (*SMTP, error) {
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), c.Files.Check()); err != nil {
 		return nil, err
 	}
 	return &SMTP{config: c}, nil
@@ -142,7 +159,11 @@ func (s *SMTP) Send(ctx context.Context, id string, m Message) error {
 	msg.SetDate()
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
-	client, err := gomail.NewClient(s.config.Host, s.options()...)
+	options, err := s.options()
+	if err != nil {
+		return fmt.Errorf("sign in at the mail server: %w", err)
+	}
+	client, err := gomail.NewClient(s.config.Host, options...)
 	if err != nil {
 		return fmt.Errorf("prepare the mail server's client: %w", err)
 	}
@@ -152,7 +173,8 @@ func (s *SMTP) Send(ctx context.Context, id string, m Message) error {
 	return nil
 }
 
-func (s *SMTP) options() []gomail.Option {
+// options are those of one mail, with what the files say now.
+func (s *SMTP) options() ([]gomail.Option, error) {
 	options := []gomail.Option{gomail.WithPort(s.config.Port), gomail.WithTimeout(s.config.Timeout)}
 	switch {
 	case s.config.SSL:
@@ -164,10 +186,24 @@ func (s *SMTP) options() []gomail.Option {
 	default:
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	}
-	if s.config.User != "" {
-		options = append(options, gomail.WithUsername(s.config.User), gomail.WithPassword(s.config.Password), gomail.WithSMTPAuth(s.auth()))
+	if s.config.Files.CA != "" {
+		trusted, err := s.config.Files.TLS(&tls.Config{ServerName: s.config.Host, MinVersion: tls.VersionTLS12})
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, gomail.WithTLSConfig(trusted))
 	}
-	return options
+	password, named, err := s.config.Files.Secret()
+	if err != nil {
+		return nil, err
+	}
+	if !named {
+		password = s.config.Password
+	}
+	if s.config.User != "" {
+		options = append(options, gomail.WithUsername(s.config.User), gomail.WithPassword(password), gomail.WithSMTPAuth(s.auth()))
+	}
+	return options, nil
 }
 
 // auth is negotiated; a server on this machine may be sent a password in the clear.

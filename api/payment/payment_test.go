@@ -110,6 +110,36 @@ func TestPayPalFaults(t *testing.T) {
 	}
 }
 
+// A secret that is rotated counts for the next token.
+func TestPayPalSecretIsReadForEachToken(t *testing.T) {
+	s := paypaltest.New(t)
+	config, secret := s.Config(), "of yesterday"
+	config.Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	config.Secret = func() (string, error) {
+		if secret == "" {
+			return "", errors.New("the file is away")
+		}
+		return secret, nil
+	}
+	p, err := payment.NewPayPal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret = range []string{"of yesterday", ""} {
+		if _, err := p.Place(t.Context(), anOrder()); !errors.Is(err, payment.ErrUncertain) {
+			t.Errorf("secret %q: %v", secret, err)
+		}
+	}
+	secret = paypaltest.Secret
+	if _, err := p.Place(t.Context(), anOrder()); err != nil {
+		t.Error(err)
+	}
+	secret = "" // a token that lives needs none
+	if _, err := p.Place(t.Context(), anOrder()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPayPalUnknownOrder(t *testing.T) {
 	p := gateway(t, paypaltest.New(t))
 	var refused *payment.Refusal

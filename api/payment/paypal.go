@@ -21,8 +21,10 @@ import (
 // PayPalConfig are the settings of PayPal's Orders API, version 2.
 type PayPalConfig struct {
 	// BaseURL is https://api-m.paypal.com, or https://api-m.sandbox.paypal.com to try things out.
-	BaseURL          string
-	ClientID, Secret string
+	BaseURL  string
+	ClientID string
+	// Secret gives the app's secret. It is asked for each new token, so that a rotated one counts without a restart.
+	Secret func() (string, error)
 	// Brand is the name that the buyer sees.
 	Brand string
 	// Timeout bounds one request; Tries is how often one is sent while PayPal does not answer it.
@@ -65,7 +67,7 @@ func NewPayPal(cfg PayPalConfig) (*PayPal, error) {
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Hostname() != "127.0.0.1" {
 		return nil, errors.New("paypal: the base URL must be an https URL")
 	}
-	if cfg.ClientID == "" || cfg.Secret == "" {
+	if cfg.ClientID == "" || cfg.Secret == nil {
 		return nil, errors.New("paypal: client id and secret are required")
 	}
 	if cfg.Tries < 1 || cfg.Timeout <= 0 || cfg.Pause <= 0 || cfg.OrderLife <= 0 {
@@ -242,8 +244,12 @@ func (p *PayPal) bearer(ctx context.Context) (string, error) {
 	if time.Now().Before(p.expires) {
 		return p.token, nil
 	}
+	secret, err := p.cfg.Secret()
+	if err != nil {
+		return "", fmt.Errorf("%w: PayPal's secret: %w", ErrUncertain, err)
+	}
 	request := http.Request{Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
-	request.SetBasicAuth(p.cfg.ClientID, p.cfg.Secret)
+	request.SetBasicAuth(p.cfg.ClientID, secret)
 	status, answer, err := p.send(ctx, http.MethodPost, "/v1/oauth2/token", request.Header, []byte("grant_type=client_credentials"))
 	if err != nil {
 		return "", err

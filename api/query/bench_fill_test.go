@@ -121,7 +121,7 @@ func (f benchFill) raw(t testing.TB, networks []network, from time.Time) {
 				t.Fatal(err)
 			}
 		}
-		if from = from.Add(width); width >= time.Hour {
+		if from = from.Add(width); width >= time.Hour && from.Hour() < 3 {
 			fmt.Printf("filled until %s in %s; load %s\n", from.Format(time.RFC3339), time.Since(begun).Round(time.Second), loadAverage())
 		}
 	}
@@ -137,7 +137,7 @@ func (f benchFill) every(from time.Time) time.Duration {
 
 // widthOf is how much of what is left comes with one INSERT: less and less, as the parts of a live table lie.
 func widthOf(left time.Duration) time.Duration {
-	for _, width := range []time.Duration{day, 6 * time.Hour, time.Hour, 10 * time.Minute, time.Minute} {
+	for _, width := range []time.Duration{3 * time.Hour, time.Hour, 10 * time.Minute, time.Minute} {
 		if left > width+width/6 {
 			return width
 		}

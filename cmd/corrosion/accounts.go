@@ -11,13 +11,28 @@ import (
 	"corrosion/api/earlyaccess"
 	"corrosion/api/mail"
 	"corrosion/api/store"
+	"corrosion/schema/connect"
 )
 
 // accountFlags are the settings of people's accounts.
 type accountFlags struct {
-	SMTPURL      string `name:"smtp-url" env:"CORROSION_SMTP_URL" help:"Mail server (smtp://user:password@host:587?from=a@example.org, or smtps://); unset = links are given to administrators, never sent."`
-	PublicURL    string `name:"public-url" env:"CORROSION_PUBLIC_URL" help:"Where people reach the dashboard, for links in mails; https also keeps cookies encrypted. Unset = http:// and the listening address."`
-	Registration string `env:"CORROSION_REGISTRATION" default:"open" enum:"open,closed" help:"Whether strangers may make accounts: ${enum}."`
+	SMTPURL          string `name:"smtp-url" env:"CORROSION_SMTP_URL" help:"Mail server (smtp://user:password@host:587?from=a@example.org, or smtps://); unset = links are given to administrators, never sent."`
+	SMTPPasswordFile string `name:"smtp-password-file" env:"CORROSION_SMTP_PASSWORD_FILE" help:"Password of the user in --smtp-url, read again for each mail."`
+	PublicURL        string `name:"public-url" env:"CORROSION_PUBLIC_URL" help:"Where people reach the dashboard, for links in mails; https also keeps cookies encrypted. Unset = http:// and the listening address."`
+	Registration     string `env:"CORROSION_REGISTRATION" default:"open" enum:"open,closed" help:"Whether strangers may make accounts: ${enum}."`
+}
+
+// mailServer is where mail goes out; nil = nowhere.
+func (a accountFlags) mailServer() (*mail.SMTPConfig, error) {
+	server := a.SMTPURL
+	if err := joinFiles("smtp", connect.Files{Password: a.SMTPPasswordFile}, &server); err != nil || server == "" {
+		return nil, err
+	}
+	config, err := mail.ParseURL(server)
+	if err != nil {
+		return nil, fmt.Errorf("CORROSION_SMTP_URL: %w", err)
+	}
+	return &config, nil
 }
 
 // config is that of accounts for a server that listens at l.
@@ -57,10 +72,14 @@ func (r *roles) startPeople(keys *auth.Keys, a accountFlags, early earlyFlags, l
 	if err != nil {
 		return people{}, err
 	}
-	if a.SMTPURL != "" {
+	outbox, err := a.mailServer()
+	if err != nil {
+		return people{}, err
+	}
+	if outbox != nil {
 		renderers := p.accounts.Renderers()
 		maps.Copy(renderers, p.early.Renderers())
-		worker, err := r.startMail(stored, renderers, a.SMTPURL)
+		worker, err := r.startMail(stored, renderers, *outbox)
 		if err != nil {
 			return people{}, err
 		}
@@ -83,14 +102,10 @@ func (r *roles) background(name string, run func(context.Context, *slog.Logger))
 }
 
 // startMail sends what stands in the outbox until close.
-func (r *roles) startMail(stored *store.Store, renderers map[string]mail.Renderer, smtpURL string) (*mail.Worker, error) {
-	config, err := mail.ParseURL(smtpURL)
+func (r *roles) startMail(stored *store.Store, renderers map[string]mail.Renderer, server mail.SMTPConfig) (*mail.Worker, error) {
+	sender, err := mail.NewSMTP(server)
 	if err != nil {
 		return nil, fmt.Errorf("CORROSION_SMTP_URL: %w", err)
-	}
-	sender, err := mail.NewSMTP(config)
-	if err != nil {
-		return nil, err
 	}
 	worker, err := mail.NewWorker(mail.DefaultWorkerConfig(), mail.WorkerDeps{
 		Store: stored, Sender: sender, Renderers: renderers, Registerer: r.registry, Logger: r.log,

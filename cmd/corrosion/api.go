@@ -38,7 +38,9 @@ type apiCommand struct {
 	quotaFlags
 	accountFlags
 	earlyFlags
-	Demo bool `help:"Let the demo network be read without signing in."`
+	replicaFlags
+	Drain time.Duration `env:"CORROSION_DRAIN" default:"5s" help:"How long to go on answering after SIGTERM while /readyz says 503, so that a balancer turns to others first; at most 30s, 0s = stop at once."`
+	Demo  bool          `help:"Let the demo network be read without signing in."`
 }
 
 // listening is where the API and the dashboard are served.
@@ -106,6 +108,9 @@ func (c *apiCommand) Run(e *env) (err error) {
 	if err := errors.Join(c.require(needs...), c.listening.check()); err != nil {
 		return err
 	}
+	if c.Drain < 0 || c.Drain > mostDrain {
+		return fmt.Errorf("--drain %s: want 0s to %s", c.Drain, mostDrain)
+	}
 	r := newRoles(c.services, c.logger(e))
 	defer func() { err = errors.Join(err, r.close(e.hurry)) }()
 	return e.untilStopped(func() error { return c.open(e, r) })
@@ -122,7 +127,10 @@ func (c *apiCommand) open(e *env, r *roles) error {
 	if err := r.openClickHouse(e.ctx); err != nil {
 		return err
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{
+		keyFile: c.path(c.Data), listening: c.listening, accountFlags: c.accountFlags, earlyFlags: c.earlyFlags, files: c.exportFlags.config(c.Data),
+		modules: c.moduleFlags, agents: c.agentFlags, replicas: c.StreamReplicas, quotas: c.quotas(), drain: c.Drain, demo: c.Demo,
+	})
 	if err != nil {
 		return err
 	}
@@ -139,9 +147,15 @@ type apiSettings struct {
 	files   exportjob.Config
 	modules moduleFlags
 	agents  agentFlags
-	quotas  schema.Quotas
-	demo    bool
+	// replicas are the copies of the stream of commands.
+	replicas int
+	quotas   schema.Quotas
+	drain    time.Duration
+	demo     bool
 }
+
+// mostDrain leaves an orderly stop time for the rest of its work.
+const mostDrain = stopLimit / 2
 
 // startAPI listens and serves until close; it returns the URL.
 func (r *roles) startAPI(s apiSettings) (string, error) {
@@ -194,7 +208,7 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {
 		return "", err
 	}
-	if deps.Installations, err = r.startInstallations(s.agents, deps.Modules, hub); err != nil {
+	if deps.Installations, err = r.startInstallations(s.agents, s.replicas, deps.Modules, hub); err != nil {
 		return "", err
 	}
 	deps.Limits = ratestore.New(r.book.queries)
@@ -218,7 +232,7 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 	if err := server.Open(); err != nil {
 		return "", err
 	}
-	r.onClose("api", func(context.Context) error { return server.Close() })
+	r.onClose("api", func(ctx context.Context) error { server.Drain(ctx, s.drain); return server.Close() })
 	return "http://" + server.Addr().String(), nil
 }
 

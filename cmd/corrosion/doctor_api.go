@@ -35,11 +35,15 @@ func (c *doctorCommand) checkListening(context.Context) finding {
 // checkMail checks what mail is sent by.
 func (c *doctorCommand) checkMail(context.Context) finding {
 	f := finding{what: "mail", saw: "none is sent: administrators are given the links"}
-	if c.SMTPURL == "" {
+	server, err := c.mailServer()
+	if err == nil && server != nil {
+		_, err = mail.NewSMTP(*server)
+	}
+	if err != nil {
+		f.saw, f.todo = err.Error(), "give CORROSION_SMTP_URL as smtp://user@host:587?from=a@example.org, and a password file that can be read"
 		return f
 	}
-	if _, err := mail.ParseURL(c.SMTPURL); err != nil {
-		f.saw, f.todo = err.Error(), "give CORROSION_SMTP_URL as smtp://user:password@host:587?from=a@example.org"
+	if server == nil {
 		return f
 	}
 	f.saw = "is sent"

@@ -85,7 +85,7 @@ func TestDoctorOnSettings(t *testing.T) {
 
 // On a running platform a job that failed last is a fault, until it works again.
 func TestDoctorOnJobs(t *testing.T) {
-	p := startPlatform(t)
+	p := startPlatformOn(t, t.TempDir())
 	conn, err := pgx.Connect(t.Context(), p.Postgres)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -63,10 +65,25 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// startPlatform serves on a fresh data directory and waits until it is ready.
+// startPlatform serves on a data directory of its own, with nothing in its tables, and waits until it is ready.
 func startPlatform(t testing.TB, flags ...string) *platform {
 	t.Helper()
-	return startPlatformOn(t, t.TempDir(), flags...)
+	return startPlatformOn(t, migratedData(t), flags...)
+}
+
+// migratedData copies a data directory that was served once. To make and migrate stores takes longer than most tests.
+func migratedData(t testing.TB) string {
+	t.Helper()
+	served := localtest.SharedDir(t, "served")
+	if _, err := os.Stat(served); errors.Is(err, os.ErrNotExist) {
+		startPlatformOn(t, served).Stop()
+	}
+	data := filepath.Join(t.TempDir(), "data")
+	// Owners and modes must stay: under root, PostgreSQL runs as somebody else.
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", served, data).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v\n%s", served, err, out)
+	}
+	return data
 }
 
 func startPlatformOn(t testing.TB, data string, flags ...string) *platform {

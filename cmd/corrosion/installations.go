@@ -17,7 +17,7 @@ import (
 )
 
 // startInstallations sends commands to agents and hears them until close.
-func (r *roles) startInstallations(f agentFlags, modules *module.Catalogue, hub *live.Hub) (*installation.Manager, error) {
+func (r *roles) startInstallations(f agentFlags, replicas int, modules *module.Catalogue, hub *live.Hub) (*installation.Manager, error) {
 	keys, err := auth.LoadOrCreateKeys(f.keyFile(r.Data))
 	if err != nil {
 		return nil, err
@@ -36,7 +36,9 @@ func (r *roles) startInstallations(f agentFlags, modules *module.Catalogue, hub 
 	if hub != nil {
 		deps.Changed, deps.Missed = announce(hub, r.log), hub.Missed
 	}
-	manager, err := installation.New(installation.DefaultConfig(), deps)
+	config := installation.DefaultConfig()
+	config.Replicas = replicas
+	manager, err := installation.New(config, deps)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"corrosion/api"
 	"corrosion/api/auth"
@@ -14,13 +13,14 @@ import (
 	"corrosion/api/payment"
 	"corrosion/api/purchase"
 	"corrosion/api/store"
+	"corrosion/schema/connect"
 )
 
 // moduleFlags are the settings of modules and of paying for them.
 type moduleFlags struct {
 	ModuleDir        string `env:"CORROSION_MODULE_DIR" help:"Plugin files of modules; unset = modules in the data directory. All API processes share it."`
 	PayPalClientID   string `name:"paypal-client-id" env:"CORROSION_PAYPAL_CLIENT_ID" help:"Client id of the REST app at PayPal; unset = purchases are recorded as paid at once."`
-	PayPalSecretFile string `name:"paypal-secret-file" env:"CORROSION_PAYPAL_SECRET_FILE" help:"File with the app's secret; unset = the environment variable CORROSION_PAYPAL_SECRET."`
+	PayPalSecretFile string `name:"paypal-secret-file" env:"CORROSION_PAYPAL_SECRET_FILE" help:"File with the app's secret, read again for each new token; unset = the environment variable CORROSION_PAYPAL_SECRET."`
 	PayPalWebhookID  string `name:"paypal-webhook-id" env:"CORROSION_PAYPAL_WEBHOOK_ID" help:"Id of the webhook at PayPal; unset = PayPal's messages are not taken."`
 	PayPalURL        string `name:"paypal-url" env:"CORROSION_PAYPAL_URL" default:"https://api-m.paypal.com" help:"PayPal's API; https://api-m.sandbox.paypal.com to try things out."`
 }
@@ -37,19 +37,11 @@ func (f moduleFlags) gateway(r *roles) (payment.Gateway, *payment.Webhook, error
 	if f.PayPalClientID == "" {
 		return payment.Instant{}, nil, nil
 	}
-	secret := os.Getenv("CORROSION_PAYPAL_SECRET")
-	if f.PayPalSecretFile != "" {
-		text, err := os.ReadFile(f.PayPalSecretFile)
-		if err != nil {
-			return nil, nil, fmt.Errorf("CORROSION_PAYPAL_SECRET_FILE: %w", err)
-		}
-		secret = strings.TrimSpace(string(text))
-	}
-	if secret == "" {
-		return nil, nil, errors.New("CORROSION_PAYPAL_CLIENT_ID is set and there is no secret: set CORROSION_PAYPAL_SECRET_FILE or CORROSION_PAYPAL_SECRET")
+	if _, err := f.payPalSecret(); err != nil {
+		return nil, nil, err
 	}
 	config := payment.DefaultPayPalConfig()
-	config.BaseURL, config.ClientID, config.Secret, config.Logger = f.PayPalURL, f.PayPalClientID, secret, r.log
+	config.BaseURL, config.ClientID, config.Secret, config.Logger = f.PayPalURL, f.PayPalClientID, f.payPalSecret, r.log
 	gateway, err := payment.NewPayPal(config)
 	if err != nil {
 		return nil, nil, err
@@ -60,6 +52,21 @@ func (f moduleFlags) gateway(r *roles) (payment.Gateway, *payment.Webhook, error
 	}
 	webhook, err := payment.NewWebhook(payment.DefaultWebhookConfig(f.PayPalWebhookID))
 	return gateway, webhook, err
+}
+
+// payPalSecret reads the secret as it is now.
+func (f moduleFlags) payPalSecret() (string, error) {
+	secret, named, err := connect.Files{Password: f.PayPalSecretFile}.Secret()
+	if err != nil {
+		return "", fmt.Errorf("CORROSION_PAYPAL_SECRET_FILE: %w", err)
+	}
+	if !named {
+		secret = os.Getenv("CORROSION_PAYPAL_SECRET")
+	}
+	if secret == "" {
+		return "", errors.New("CORROSION_PAYPAL_CLIENT_ID is set and there is no secret: set CORROSION_PAYPAL_SECRET_FILE or CORROSION_PAYPAL_SECRET")
+	}
+	return secret, nil
 }
 
 // startModules opens the catalogue, puts the first module into it, and settles purchases that wait until close.

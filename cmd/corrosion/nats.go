@@ -12,6 +12,7 @@ import (
 
 type natsCommand struct {
 	Config natsConfigCommand `cmd:"" help:"Print what a nats-server's configuration must have so that the platform admits game servers and agents; makes its keys once."`
+	Serve  natsServeCommand  `cmd:"" help:"Run the nats-server that is built in, with a configuration file of nats-server's own: one server of a cluster."`
 }
 
 type natsConfigCommand struct {

@@ -162,5 +162,10 @@ type ingestFlags struct {
 // streamFlags bound the streams.
 type streamFlags struct {
 	StreamMaxBytes int64 `env:"CORROSION_STREAM_MAX_BYTES" default:"10737418240" help:"Bytes that wait in JetStream at most; full = publishes are refused."`
-	StreamReplicas int   `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster."`
+	replicaFlags
+}
+
+// replicaFlags are the same for every process that makes streams.
+type replicaFlags struct {
+	StreamReplicas int `env:"CORROSION_STREAM_REPLICAS" default:"1" help:"Copies of each stream in a NATS cluster: 1, 3 or 5."`
 }

@@ -80,7 +80,10 @@ func (c *serveCommand) open(e *env, r *roles) error {
 	if err := r.startAggregator(); err != nil {
 		return err
 	}
-	url, err := r.startAPI(apiSettings{c.path(c.Data), c.listening, c.accountFlags, c.earlyFlags, c.exportFlags.config(c.Data), c.moduleFlags, c.agentFlags, c.quotas(), c.Demo})
+	url, err := r.startAPI(apiSettings{
+		keyFile: c.path(c.Data), listening: c.listening, accountFlags: c.accountFlags, earlyFlags: c.earlyFlags, files: c.exportFlags.config(c.Data),
+		modules: c.moduleFlags, agents: c.agentFlags, replicas: c.StreamReplicas, quotas: c.quotas(), demo: c.Demo,
+	})
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func TestRolesAloneOverTLS(t *testing.T) {
 	}
 	listen, probe, probeJobs := freeAddress(t), freeAddress(t), freeAddress(t)
 	top.start("ingest", "--probe-listen", probe)
-	top.start("api", "--listen", listen)
+	top.start("api", "--listen", listen, "--drain", "0s")
 	top.start("aggregate", "--probe-listen", probeJobs)
 	for _, address := range []string{listen, probe, probeJobs} {
 		localtest.CheckFor(t, 60*time.Second, 50*time.Millisecond, func() error { return ready(address) })
@@ -175,4 +175,28 @@ func TestSecretsAreReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+}
+
+// PayPal's secret too, and the mail server's password is named in its URL.
+func TestSecretsOfPaymentAndMail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	f := moduleFlags{PayPalClientID: "id", PayPalSecretFile: path}
+	if _, err := f.payPalSecret(); err == nil || !strings.Contains(err.Error(), "CORROSION_PAYPAL_SECRET_FILE") {
+		t.Errorf("without the file: %v", err)
+	}
+	for _, want := range []string{"old", "new"} {
+		if err := os.WriteFile(path, []byte(want+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.payPalSecret(); err != nil || got != want {
+			t.Errorf("got %q %v, want %q", got, err, want)
+		}
+	}
+	server, err := accountFlags{SMTPURL: "smtp://stats@mail.example.org?from=a@example.org", SMTPPasswordFile: path}.mailServer()
+	if err != nil || server.Files.Password != path || server.User != "stats" {
+		t.Errorf("%+v %v", server, err)
+	}
+	if _, err := (accountFlags{SMTPPasswordFile: path}).mailServer(); err == nil || !strings.Contains(err.Error(), "--smtp-url") {
+		t.Errorf("a password without a server: %v", err)
+	}
 }

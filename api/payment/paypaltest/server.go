@@ -86,7 +86,7 @@ func New(t testing.TB) *Server {
 // Config are settings of a gateway to the server, which waits little.
 func (s *Server) Config() payment.PayPalConfig {
 	config := payment.DefaultPayPalConfig()
-	config.BaseURL, config.ClientID, config.Secret = s.URL, ClientID, Secret
+	config.BaseURL, config.ClientID, config.Secret = s.URL, ClientID, func() (string, error) { return Secret, nil }
 	config.Timeout, config.Tries, config.Pause = 500*time.Millisecond, 2, time.Millisecond
 	return config
 }

@@ -228,6 +228,17 @@ func (w *world) waiting() (messages, bytes uint64, err error) {
 	return messages, bytes, nil
 }
 
+// newerThan tells whether all messages that the streams hold came after a moment.
+func (w *world) newerThan(moment time.Time) bool {
+	for _, name := range []string{schema.StreamStats, schema.StreamStatsByServer} {
+		state, err := w.stream(name)
+		if err != nil || state.Msgs > 0 && !state.FirstTime.After(moment) {
+			return false
+		}
+	}
+	return true
+}
+
 func (w *world) stream(name string) (jetstream.StreamState, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

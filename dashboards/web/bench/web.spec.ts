@@ -40,10 +40,37 @@ interface Seen {
 }
 const seenOf = (page: Page) => page.evaluate(() => (window as unknown as { seen: Seen }).seen)
 
+/** How long the slowest answer of the API took that was there with the first chart, ms. */
+const slowestAnswer = (page: Page) =>
+  page.evaluate(() => {
+    const { chart } = (window as unknown as { seen: { chart: number } }).seen
+    const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
+    const own = entries.filter((e) => e.name.includes('/api/') && e.responseEnd > 0 && e.responseEnd < chart)
+    return Math.max(0, ...own.map((e) => e.duration))
+  })
+
+/** Whether the platform answers the page's heaviest question quickly; behind a fresh history it is busy comparing that with its rows. */
+async function warm(page: Page): Promise<void> {
+  const begun = Date.now()
+  for (;;) {
+    const asked = Date.now()
+    await page.request.get('/api/public/demo/summary?range=24h')
+    const took = Date.now() - asked
+    const waited = Date.now() - begun
+    if (took < 400 || waited > 150_000)
+      return say('warm server', { waited_s: Math.round(waited / 1000), summary_ms: took })
+    await page.waitForTimeout(5_000)
+  }
+}
+
 test('time to first chart', async ({ browser }) => {
   test.skip(url === '', 'CORROSION_E2E_URL is not set')
+  const first = await browser.newPage({ baseURL: url })
+  await warm(first)
+  await first.close()
   for (const cache of ['cold', 'warm']) {
     const times: number[] = []
+    const answers: number[] = []
     const context = await browser.newContext({ baseURL: url })
     for (let i = 0; i < rounds + 1; i++) {
       const own = cache === 'cold' ? await browser.newContext({ baseURL: url }) : context
@@ -52,7 +79,10 @@ test('time to first chart', async ({ browser }) => {
       await page.goto('/')
       await page.waitForFunction(() => (window as unknown as { seen: Seen }).seen.chart > 0)
       // The first round warms the server.
-      if (i > 0) times.push((await seenOf(page)).chart)
+      if (i > 0) {
+        times.push((await seenOf(page)).chart)
+        answers.push(await slowestAnswer(page))
+      }
       await page.close()
       if (own !== context) await own.close()
     }
@@ -60,6 +90,7 @@ test('time to first chart', async ({ browser }) => {
     say(`first chart, ${cache} cache`, {
       median_ms: Math.round(median(times)),
       worst_ms: Math.round(Math.max(...times)),
+      slowest_answer_ms: Math.round(median(answers)),
     })
   }
 })
@@ -134,7 +165,7 @@ for (const path of ['/', '/servers']) {
     await page.getByRole('heading', { name: 'Servers 5000' }).waitFor()
     await page.waitForTimeout(3_000)
     const before = (await seenOf(page)).tasks.length
-    const length = 20_000
+    const length = 10_000
     await page.waitForTimeout(length)
     const tasks = (await seenOf(page)).tasks.slice(before)
     say(`5,000 live servers on ${path}`, {

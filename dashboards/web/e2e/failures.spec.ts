@@ -13,6 +13,19 @@ test('loading is announced', async ({ page }) => {
   await expectCharts(page)
 })
 
+test('the chart of players does not wait for the figures', async ({ page }) => {
+  let release: () => void = () => undefined
+  const held = new Promise<null>((resolve) => (release = () => resolve(null)))
+  await mockAPI(page, (path) => (path.endsWith('/summary') ? held : null))
+  await page.goto('/')
+  await expect(page.getByRole('region', { name: 'Players' }).locator('canvas')).toBeVisible()
+  await expect(page.getByRole('status')).toContainText('Reading the figures')
+  await expectAccessible(page)
+  await screenshot(page, 'loading-figures')
+  release()
+  await expect(card(page, 'Players now')).toContainText('1,834')
+})
+
 test('a server that is away: the page says so and comes back by itself', async ({ page }) => {
   await page.clock.install({ time: now })
   let away = true

@@ -158,6 +158,7 @@ function usual(url: URL): unknown {
     return servers().find((s) => pathname.endsWith(`/${s.server_id}`)) ?? servers()[0]
   if (pathname.endsWith('/events')) return { events: marks(), from: '', to: '', next: null }
   if (pathname.endsWith('/metrics')) return { metrics: metricNames, more: false }
+  if (pathname === '/api/modules/installations') return { installations: [], next: null }
   if (pathname.endsWith('/exports')) return { exports: [] }
   return timeseries(searchParams)
 }

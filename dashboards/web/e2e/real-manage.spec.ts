@@ -1,40 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import type { Page } from '@playwright/test'
 import type { ApiKey, AuditPage, GameServer, StoredTable } from '../src/api/types'
 import { actionText } from '../src/lib/audit'
 import { formatBytes, formatStamp } from '../src/lib/format'
 import { limitText, perSample, rowsText, totalBytes } from '../src/lib/retention'
 import { expect, expectAccessible, screenshot, test } from './page'
+import { address, password, place, settle, url } from './real'
 
 /** Against a running `corrosion serve --demo`, named by CORROSION_E2E_URL: people, keys, servers and the log of a network made here. */
-const url = process.env['CORROSION_E2E_URL'] ?? ''
 test.skip(url === '', 'CORROSION_E2E_URL is not set')
 test.use({ baseURL: url })
-
-const place = { locale: 'en-GB', timeZone: 'Europe/Berlin' }
-const password = 'seven wide barrels'
-const address = (who: string) => `${who}-${Date.now()}-${Math.round(Math.random() * 1e6)}@example.org`
-
-/** Signs up and makes a network, as everybody can where no mail is sent. */
-async function settle(page: Page, name: string): Promise<string> {
-  const email = address('owner')
-  await page.goto('/sign-in')
-  await page.getByRole('link', { name: 'Make an account' }).click()
-  await expect(page.getByRole('heading', { name: 'Make an account' })).toBeVisible()
-  await page.getByLabel('Email').fill(email)
-  await page.getByLabel('Name').fill('Ada')
-  await page.getByLabel('New password').fill(password)
-  await page.getByLabel('The same again').fill(password)
-  await page.getByRole('button', { name: 'Make the account' }).click()
-  await expect(page.getByText('You belong to no network yet')).toBeVisible()
-  await page.getByRole('main').getByRole('link', { name: 'Make a network' }).click()
-  await page.getByLabel('Name').fill(name)
-  await page.keyboard.press('Enter')
-  await expect(page.getByText(`${name} is made`)).toBeVisible()
-  await page.getByRole('button', { name: 'open the network' }).click()
-  await expect(page).toHaveURL(/\/$/)
-  return email
-}
 
 test('a network from its making to another owner, with every step in its log', async ({ page, browser }) => {
   test.setTimeout(240_000)

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
-import type { IngestBody, Job, PlatformLicense } from '../src/api/platform'
-import { formatValue } from '../src/lib/format'
+import type { IngestBody, IngestHealth, Job, Kept, PlatformLicense } from '../src/api/platform'
+import { formatBytes, formatValue } from '../src/lib/format'
 import { outcomeText } from '../src/lib/ingest'
 import { desktop, expect, expectAccessible, screenshot, test } from './page'
 
@@ -30,7 +30,9 @@ async function begin(page: Page): Promise<void> {
   await expect(page).toHaveURL(/\/admin$/)
 }
 
-test('an administrator\u2019s walk: licenses and jobs', async ({ page }) => {
+test('an administrator\u2019s walk: licenses, jobs, a module, retention, the log and ingest', async ({
+  page,
+}) => {
   test.setTimeout(240_000)
   const listed = answerTo<{ licenses: PlatformLicense[] }>(page, '/api/admin/licenses')
   await begin(page)
@@ -45,8 +47,57 @@ test('an administrator\u2019s walk: licenses and jobs', async ({ page }) => {
   const jobs = answerTo<{ jobs: Job[] }>(page, '/api/admin/jobs')
   await tabs.getByRole('link', { name: 'Jobs' }).click()
   for (const j of (await jobs).jobs) await expect(row(page, 'job', j.job)).toContainText(j.schedule)
+  await page.getByRole('button', { name: 'Run verify', exact: true }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Run it' }).click()
+  const note = row(page, 'request', 'verify')
+  await expect(note).toHaveAttribute('data-state', 'ok', { timeout: 90_000 })
+  const run = /run (\d+)/.exec((await note.textContent()) ?? '')?.[1] ?? ''
+  await expect(row(page, 'run', run)).toContainText('manual')
   await expectAccessible(page)
   await screenshot(page, 'real-admin-jobs')
+
+  await tabs.getByRole('link', { name: 'Modules' }).click()
+  const slug = `walk-${Date.now()}`
+  await page.getByRole('button', { name: 'Add a module' }).click()
+  const box = page.getByRole('dialog')
+  await box.getByLabel('Slug').fill(slug)
+  await box.getByLabel('Name').fill('Walked')
+  await box.getByLabel('Description').fill('What a walk adds.')
+  await box.getByLabel('Publisher').fill('Walkers')
+  await box.getByLabel('Category').fill('tools')
+  await box.getByRole('button', { name: 'Add it' }).click()
+  await expect(page).toHaveURL(new RegExp(`/admin/modules/${slug}$`))
+  await page.getByRole('button', { name: 'Add a version' }).click()
+  await box.getByLabel('Version', { exact: true }).fill('1.0.0')
+  const buffer = Buffer.from('class Walk {}')
+  await box.getByLabel('Plugin file').setInputFiles({ name: 'Walk.cs', mimeType: 'text/plain', buffer })
+  await box.getByRole('button', { name: 'Add it' }).click()
+  await page.getByRole('button', { name: 'Publish 1.0.0' }).click()
+  await box.getByRole('button', { name: 'Publish' }).click()
+  await expect(row(page, 'version', '1.0.0')).toContainText('published')
+  await page.getByRole('button', { name: 'Publish', exact: true }).click()
+  await box.getByRole('button', { name: 'Publish' }).click()
+  await expect(page.locator('[data-test=status]')).toHaveText('published')
+  await screenshot(page, 'real-admin-module')
+
+  const kept = answerTo<Kept>(page, '/api/admin/retention')
+  await tabs.getByRole('link', { name: 'Retention' }).click()
+  for (const t of (await kept).tables) {
+    await expect(row(page, 'table', t.table)).toContainText(count(t.rows))
+    await expect(row(page, 'table', t.table)).toContainText(formatBytes(t.bytes, place))
+  }
+  await tabs.getByRole('link', { name: 'Audit' }).click()
+  await expect(page.locator('[data-entry]').filter({ hasText: slug }).first()).toBeVisible()
+  await expectAccessible(page)
+
+  const health = answerTo<IngestHealth>(page, '/api/admin/ingest')
+  await page.getByRole('link', { name: 'Ingest health' }).click()
+  const { licenses: busy, streams } = await health
+  expect(streams.length).toBeGreaterThan(0)
+  for (const s of streams) await expect(row(page, 'stream', s.stream)).toBeVisible()
+  for (const l of busy) await expect(row(page, 'license', l.license_id)).toContainText(count(l.accepted))
+  await expectAccessible(page)
+  await screenshot(page, 'real-ingest-platform')
 })
 
 test('the demo\u2019s people see the API\u2019s counts of their samples', async ({ page }) => {

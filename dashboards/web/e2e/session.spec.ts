@@ -35,7 +35,7 @@ test('signing in by keyboard leads to where one wanted to go, and leaves no toke
   expect(asked.join(' ')).not.toContain('secret')
   await page.getByRole('link', { name: 'Overview', exact: true }).click()
   await expect(page.getByRole('heading', { name: 'Rusty Europe' })).toBeVisible()
-  expect(asked.some((path) => path.startsWith('/api/analytics/summary'))).toBe(true)
+  await expect.poll(() => asked.some((path) => path.startsWith('/api/analytics/summary'))).toBe(true)
 })
 
 test('a wrong password says so; the second factor is asked for when it is needed', async ({ page }) => {

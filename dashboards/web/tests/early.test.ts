@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { whenText } from '@/early/timeline'
 import { remaining, spoken, untilTick } from '@/lib/countdown'
 import { segmentOf } from '@/lib/segment'
 import { leadsWithZeros, solve } from '@/lib/work'
@@ -66,5 +67,18 @@ describe('proofs of work', () => {
       const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`abc:${i}:${nonce}`))
       expect(leadsWithZeros(new Uint8Array(digest), 7)).toBe(true)
     }
+  })
+})
+
+describe('the timeline', () => {
+  it('nothing is promised for a day beyond the launch', () => {
+    const at = (day: string, launch = false, reached = false) => ({ at: `${day}T00:00:00Z`, launch, reached })
+    const all = [at('2026-11-23', false, true), at('2027-02-08'), at('2027-02-28', true), at('2027-04-01')]
+    expect(all.map((m) => whenText(m, all, 'en-GB'))).toEqual([
+      '23 November 2026',
+      'Planned for 8 February 2027',
+      '28 February 2027',
+      'Planned, under vote',
+    ])
   })
 })

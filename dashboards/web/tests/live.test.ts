@@ -109,6 +109,18 @@ describe('LiveConnection', () => {
     connection.close()
   })
 
+  it('tells of installations', async () => {
+    const far = server()
+    const told: (LiveChanges | undefined)[] = []
+    const connection = new LiveConnection({ url: '/live', token: 'x' }, (_, c) => told.push(c), far.fetcher)
+    connection.open()
+    await vi.advanceTimersByTimeAsync(0)
+    await far.say(event('installation', { installation_id: 'a', progress: 40 }, 'n-0-1'))
+    const installations = [{ installation_id: 'a', progress: 40 }]
+    expect(told).toEqual([{ reset: false, servers: [], gone: [], installations }])
+    connection.close()
+  })
+
   it('says since when it is stale, and goes on where it broke off', async () => {
     const { far, states } = await connect()
     await far.say(event('totals', totals(1), 'n-0-7'))

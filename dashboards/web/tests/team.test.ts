@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Member, Role } from '@/api/types'
-import { isLastOwner, mayChange, memberName, rolesToGive, withdrawnText } from '@/lib/team'
+import { actorName, isLastOwner, mayChange, memberName, rolesToGive, withdrawnText } from '@/lib/team'
 
 const member = (role: Role, over: Partial<Member> = {}): Member => ({
   account_id: 'a',
@@ -51,4 +51,13 @@ it('counts what ended with a member', () => {
   expect(withdrawnText(0, 0)).toBe('')
   expect(withdrawnText(1, 0)).toBe('1 API key of theirs has ended too.')
   expect(withdrawnText(2, 1)).toBe('2 API keys and 1 invitation of theirs have ended too.')
+})
+
+it('names who did something', () => {
+  const id = '01a2168f-49aa-739f-a981-1ce58c9e0765'
+  const ada = { ...member('owner', { name: 'Ada' }), account_id: id }
+  expect(actorName(id, [ada])).toBe('Ada')
+  expect(actorName(id, [])).toBe('somebody of the network')
+  expect(actorName(id.replace('0', '9'), [ada])).toBe('somebody who has left')
+  expect(actorName('platform', [ada])).toBe('platform')
 })

@@ -70,6 +70,15 @@ func (p *process) requireMain(t testing.TB) {
 	}
 }
 
+// SharedDir is the path of a directory that all tests of the package may share; it is gone after the last of them. The
+// caller makes it.
+func SharedDir(t testing.TB, name string) string {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	return shared.sharedDir(t, name)
+}
+
 // sharedDir returns a directory for one shared server.
 func (p *process) sharedDir(t testing.TB, name string) string {
 	t.Helper()

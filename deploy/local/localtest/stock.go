@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ type StockNATS struct {
 func NewStockNATS(t testing.TB, config string) *StockNATS {
 	t.Helper()
 	shared.requireMain(t)
-	s := &StockNATS{binary: stockBinary(t), dir: t.TempDir()}
+	s := &StockNATS{binary: Build(t, "github.com/nats-io/nats-server/v2"), dir: t.TempDir()}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -50,17 +51,18 @@ func NewStockNATS(t testing.TB, config string) *StockNATS {
 	return s
 }
 
-// stockBinary builds the server once for this test process.
-func stockBinary(t testing.TB) string {
+// Build builds the program of a main package once for this test process, as it
+// is shipped: without the race detector. It returns the executable.
+func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	binary := shared.sharedDir(t, "nats-server")
+	binary := shared.sharedDir(t, "program-"+strings.ReplaceAll(pkg, "/", "-"))
 	if _, err := os.Stat(binary); err == nil {
 		return binary
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		t.Fatalf("build nats-server: %v\n%s", err, out)
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, pkg).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", pkg, err, out)
 	}
 	return binary
 }

@@ -1,7 +1,7 @@
 import type { Problem } from './types'
 
 /** What went wrong, in the terms that decide what the page does next. */
-export type Failure = 'network' | 'timeout' | 'answer' | 'status'
+export type Failure = 'network' | 'timeout' | 'stalled' | 'answer' | 'status'
 
 /** A request that did not bring what was asked for. */
 export class ApiError extends Error {

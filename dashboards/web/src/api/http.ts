@@ -16,7 +16,7 @@ export const nobody: Bearer = { token: () => null, renew: () => Promise.resolve(
 
 const requestTimeout = 20_000
 
-type Fetch = typeof fetch
+export type Fetch = typeof fetch
 const pageFetch: Fetch = (...a) => fetch(...a)
 
 /** Makes a client whose every failure is an ApiError, and whose token travels in the Authorization header only. */
@@ -30,15 +30,31 @@ export function createHttp(bearer: Bearer = nobody, fetcher: Fetch = pageFetch):
   })
 }
 
-async function send(request: Request, bearer: Bearer, fetcher: Fetch): Promise<Response> {
-  const timeout = AbortSignal.timeout(requestTimeout)
-  const signal = AbortSignal.any([request.signal, timeout])
+/** How long a request may take: its end, and what its failure is called then. */
+export interface Patience {
+  signal: AbortSignal
+  spent: () => ApiError
+}
+
+const patience = (): Patience => ({
+  signal: AbortSignal.timeout(requestTimeout),
+  spent: () => new ApiError('timeout', `no answer within ${requestTimeout / 1000} s`),
+})
+
+/** Sends a request with the bearer's token, renewed once where it is refused; every failure is an ApiError. */
+export async function send(
+  request: Request,
+  bearer: Bearer,
+  fetcher: Fetch,
+  limit = patience(),
+): Promise<Response> {
+  const signal = AbortSignal.any([request.signal, limit.signal])
   try {
     const response = await authorised(request, signal, bearer, fetcher)
     if (!response.ok) throw await statusError(response)
     return response
   } catch (error) {
-    throw asApiError(error, request.signal, timeout)
+    throw asApiError(error, request.signal, limit)
   }
 }
 
@@ -57,10 +73,10 @@ function withToken(request: Request, token: string | null): Request {
   return request
 }
 
-function asApiError(error: unknown, signal: AbortSignal, timeout: AbortSignal): unknown {
+function asApiError(error: unknown, signal: AbortSignal, limit: Patience): unknown {
   // The caller's own abort is not a failure of the API: it passes through as it is.
   if (error instanceof ApiError || signal.aborted) return error
-  if (timeout.aborted) return new ApiError('timeout', `no answer within ${requestTimeout / 1000} s`)
+  if (limit.signal.aborted) return limit.spent()
   return new ApiError('network', 'the server cannot be reached')
 }
 

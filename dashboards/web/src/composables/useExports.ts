@@ -2,6 +2,7 @@ import { ref } from 'vue'
 import { bodyOf } from '@/api/http'
 import type { ExportJob, ExportJobInput, ExportJobs } from '@/api/types'
 import { saveBlob } from '@/lib/files'
+import { once } from '@/lib/once'
 import { http, useSession } from '@/session'
 import { usePolling } from './usePolling'
 
@@ -24,7 +25,7 @@ export function useExports() {
 
   async function create(input: ExportJobInput): Promise<void> {
     // The same press of the button twice is one job.
-    const params = { header: { 'Idempotency-Key': crypto.randomUUID() } }
+    const params = { header: once() }
     await http.POST('/api/analytics/exports', { params, body: input })
     retry()
   }

@@ -4,10 +4,10 @@ import { noLive, type LiveChanges, type LiveSource, type LiveState } from '@/liv
 import { useSession } from '@/session'
 
 /**
- * The network's totals as they come, while the page is visible; nothing where the stream is refused. onServers hears of
- * single servers that changed.
+ * The network's totals as they come, while the page is visible; nothing where the stream is refused. onChanges hears of
+ * single servers that changed, and of installations on them.
  */
-export function useLive(onServers?: (changes: LiveChanges) => void) {
+export function useLive(onChanges?: (changes: LiveChanges) => void) {
   const { state, session } = useSession()
   const live = shallowRef<LiveState>(noLive)
   let close: (() => void) | undefined
@@ -20,7 +20,7 @@ export function useLive(onServers?: (changes: LiveChanges) => void) {
     if (!mounted || document.hidden || !source.value) return
     close = openLive(source.value, (now, changes) => {
       if (now !== live.value) live.value = now
-      if (changes) onServers?.(changes)
+      if (changes) onChanges?.(changes)
     })
   }
   // A renewed token opens the stream anew, for all tabs together.

@@ -1,7 +1,7 @@
-import type { Ref } from 'vue'
+import { computed, shallowRef, type Ref } from 'vue'
 import type { Reader } from '@/api/reader'
 import type { Mark, Summary, Timeseries } from '@/api/types'
-import { allCharts, queriesFor } from '@/lib/charts'
+import { allCharts, playersChart, queriesFor, type ChartSpec } from '@/lib/charts'
 import {
   comparisons,
   paramsBefore,
@@ -50,19 +50,21 @@ async function loadOverview(
     reader.summary(onlineWindow, signal),
     reader.marks({ range: params, limit: mostMarks }, signal),
     loadBefore(reader, range, comparisons[compare], signal),
-    ...askCharts(reader, params, stepFor(range), signal),
+    ...askCharts(reader, allCharts, range, params, signal),
   ])
   return { range, summary, now, answers, marks: marks.events, before }
 }
 
 function askCharts(
   reader: Reader,
+  charts: readonly ChartSpec[],
+  shown: TimeRange,
   range: Record<string, string>,
-  step: string | undefined,
   signal: AbortSignal,
 ) {
+  const step = stepFor(shown)
   const width = step === undefined ? {} : { step }
-  return queriesFor(allCharts).map((q) => reader.timeseries({ ...q, range, ...width }, signal))
+  return queriesFor(charts).map((q) => reader.timeseries({ ...q, range, ...width }, signal))
 }
 
 async function loadBefore(
@@ -75,20 +77,37 @@ async function loadBefore(
   const params = paramsBefore(range, ms, Date.now())
   const [summary, ...answers] = await Promise.all([
     reader.summary(params, signal),
-    ...askCharts(reader, params, stepFor(range), signal),
+    ...askCharts(reader, allCharts, range, params, signal),
   ])
   return { ms, summary, answers }
 }
 
-/** The overview of a range, kept fresh. */
+/**
+ * The overview of a range, kept fresh. `first` is the answer for the players' chart while nothing else is there: it is
+ * asked alone, so that the chart does not wait for a dozen statements beside it.
+ */
 export function useOverview(range: Ref<TimeRange>, compare: Ref<Comparison>) {
   const { reader, subject } = useSession()
-  return usePolling<Overview>(() => {
-    const [source, asked, against] = [reader.value, range.value, compare.value]
+  const head = shallowRef<{ of: string; answers: Timeseries[] }>()
+  const asked = computed(() => `${subject.value} ${rangeKey(range.value)}`)
+
+  async function loadHead(source: Reader, shown: TimeRange, of: string, signal: AbortSignal) {
+    const answers = await Promise.all(askCharts(source, [playersChart], shown, rangeParams(shown), signal))
+    if (!signal.aborted) head.value = { of, answers }
+  }
+  const { state, retry } = usePolling<Overview>(() => {
+    const [source, shown, against, of] = [reader.value, range.value, compare.value, asked.value]
     return {
-      key: `${rangeKey(asked)} ${against}`,
+      key: `${rangeKey(shown)} ${against}`,
       subject: subject.value,
-      load: (signal) => loadOverview(source, asked, against, signal),
+      load: async (signal) => {
+        if (state.data === null && head.value?.of !== of) await loadHead(source, shown, of, signal)
+        return loadOverview(source, shown, against, signal)
+      },
     }
   })
+  const first = computed(() =>
+    state.data === null && !state.error && head.value?.of === asked.value ? head.value.answers : null,
+  )
+  return { state, retry, first }
 }

@@ -24,6 +24,11 @@ function explainFailure(error: ApiError): Explanation {
   switch (error.failure) {
     case 'timeout':
       return { title: 'The server takes too long to answer', advice: 'A shorter range may answer sooner.' }
+    case 'stalled':
+      return {
+        title: 'The upload does not go on',
+        advice: 'Nothing moved for a while: check the connection, then try again.',
+      }
     case 'answer':
       return {
         title: 'The answer could not be read',
@@ -35,6 +40,44 @@ function explainFailure(error: ApiError): Explanation {
         advice: 'Check that “corrosion serve” is running and that this machine can reach it.',
       }
   }
+}
+
+/** What buying and installing modules is refused for. */
+const byModuleCode: Record<string, Explanation> = {
+  'not-owned': { title: 'Your network does not own this module', advice: 'Buy it first.' },
+  'already-owned': { title: 'Your network owns this module already', advice: 'There is nothing to pay.' },
+  'price-changed': { title: 'The price has changed', advice: 'Look at the new price, then decide again.' },
+  'purchase-unsettled': {
+    title: 'An earlier purchase is not settled yet',
+    advice: 'The payment provider is asked again within a minute: see it under “Purchases”.',
+  },
+  'payment-declined': { title: 'The payment was declined', advice: 'Pay again with other means.' },
+  'payment-not-approved': {
+    title: 'The payment is not approved yet',
+    advice: 'Agree at the payment provider, then come back here.',
+  },
+  'payment-unavailable': {
+    title: 'The payment provider does not answer',
+    advice: 'Nothing is lost: try again, or look at the purchase in a minute.',
+  },
+  'refund-too-late': {
+    title: 'The two weeks for giving it back are over',
+    advice: 'Ask whoever runs this platform.',
+  },
+  'installation-busy': {
+    title: 'An installation of it is under way on this server',
+    advice: 'Wait for it, or cancel it.',
+  },
+  'installed-already': { title: 'This version is on the server already', advice: 'Nothing is left to do.' },
+  'rollout-open': {
+    title: 'Another rollout of this module is under way',
+    advice: 'Wait for it, or cancel it.',
+  },
+  'status-forbids': {
+    title: 'It is not in a state in which this can be done',
+    advice: 'It went on meanwhile: look at it again.',
+  },
+  'no-version': { title: 'It has no published version', advice: 'Publish a version first.' },
 }
 
 /** Problems that have better words than their status. */
@@ -90,7 +133,7 @@ const byCode: Record<string, Explanation> = {
 
 function explainStatus(error: ApiError): Explanation {
   const detail = error.problem?.errors?.map((e) => e.message).find(Boolean) ?? error.problem?.detail
-  const known = byCode[error.code]
+  const known = byCode[error.code] ?? byModuleCode[error.code]
   if (known) return known
   if (error.status === 401) {
     return {

@@ -1,6 +1,13 @@
 import type { StoredTable } from '@/api/types'
 import { formatBytes, formatValue, nothing, type Place } from './format'
 
+/** A table with its limit; how old its rows are is counted for a network alone. */
+export type KeptTable = { resolution: string } & Pick<
+  StoredTable,
+  'table' | 'limit_seconds' | 'rows' | 'bytes'
+> &
+  Partial<Pick<StoredTable, 'oldest' | 'bytes_per_sample'>>
+
 /** What stands in the tables that people may read. */
 const meanings: Record<string, string> = {
   samples: 'Every sample as it came',
@@ -26,9 +33,9 @@ export function limitText(seconds: number, place: Place = {}): string {
 }
 
 /** Which setting moves a limit. */
-export function settingText(resolution: StoredTable['resolution']): string {
-  const texts = { raw: 'For samples', hourly: 'For hours', fixed: 'Fixed' }
-  return texts[resolution]
+export function settingText(resolution: string): string {
+  const texts: Record<string, string> = { raw: 'For samples', hourly: 'For hours' }
+  return texts[resolution] ?? 'Fixed'
 }
 
 /** Bytes over samples: "8.3 B"; a dash where rows stand for no samples. */
@@ -41,11 +48,11 @@ export function perSample(bytes: number | null, place: Place = {}): string {
 export const rowsText = (rows: number, place: Place = {}): string => formatValue('count', rows, place)
 
 /** How far a table is towards its limit, 0 to 1; null without a row. */
-export function filled(table: StoredTable, now: number): number | null {
-  if (table.oldest === null || table.limit_seconds <= 0) return null
+export function filled(table: KeptTable, now: number): number | null {
+  if (!table.oldest || table.limit_seconds <= 0) return null
   return Math.min(1, Math.max(0, (now - Date.parse(table.oldest)) / 1000 / table.limit_seconds))
 }
 
 /** What everything takes up together. */
-export const totalBytes = (tables: readonly StoredTable[]): number =>
+export const totalBytes = (tables: readonly KeptTable[]): number =>
   tables.reduce((sum, t) => sum + t.bytes, 0)

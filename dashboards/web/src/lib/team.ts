@@ -37,3 +37,11 @@ export function withdrawnText(keys: number, invitations: number): string {
   if (counted.length === 0) return ''
   return `${counted.join(' and ')} of theirs ${keys + invitations === 1 ? 'has' : 'have'} ended too.`
 }
+
+/** Who did something: a member in place of the account's id; what is not an account's id stays as it is. */
+export function actorName(actor: string, members: readonly Member[]): string {
+  const member = members.find((m) => m.account_id === actor)
+  if (member) return memberName(member)
+  if (!/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(actor)) return actor
+  return members.length > 0 ? 'somebody who has left' : 'somebody of the network'
+}

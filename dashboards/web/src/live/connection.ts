@@ -8,6 +8,7 @@ import {
   type LiveState,
   type LiveTotals,
   type Tell,
+  type Transition,
 } from './types'
 
 /** A stream that is silent for longer than this is broken: the server says something every 12 s. */
@@ -116,6 +117,10 @@ export class LiveConnection {
       case 'servers': {
         const { servers, gone } = JSON.parse(event.data) as { servers: LiveServer[]; gone?: string[] }
         return this.takeServers(servers, gone ?? [])
+      }
+      case 'installation': {
+        const installations = [JSON.parse(event.data) as Transition]
+        return this.tell(this.state, { reset: false, servers: [], gone: [], installations })
       }
       case 'totals':
         this.set(stateOf(JSON.parse(event.data) as LiveTotals))

@@ -1,6 +1,7 @@
+import type { Transition } from '@/api/modules'
 import type { LiveServer, LiveTotals } from '@/api/types'
 
-export type { LiveServer, LiveTotals }
+export type { LiveServer, LiveTotals, Transition }
 
 /** What a page knows of its stream. */
 export interface LiveState {
@@ -10,15 +11,17 @@ export interface LiveState {
   staleSince: number | null
 }
 
-/** What changed of single servers since the last time. */
+/** What changed of single servers, and of installations on them, since the last time. */
 export interface LiveChanges {
   /** Everything known before is to be forgotten. */
   reset: boolean
   servers: LiveServer[]
   gone: string[]
+  /** What has become of installations; each is told once. */
+  installations?: Transition[]
 }
 
-/** What is told of a stream: its state, and servers that changed. */
+/** What is told of a stream: its state, and what changed. */
 export type Tell = (state: LiveState, changes?: LiveChanges) => void
 
 export const noLive: LiveState = { totals: null, staleSince: null }

@@ -1,8 +1,9 @@
 /** The session of this page: one for all views, the router and the live stream. */
 import { computed, readonly, shallowRef } from 'vue'
-import { bodyOf, createHttp } from '@/api/http'
+import { bodyOf, createHttp, type Bearer } from '@/api/http'
 import type { Me, Tokens } from '@/api/types'
 import { createReader } from '@/api/reader'
+import { uploader, type TellSent } from '@/api/upload'
 import { Session, type AuthApi, type SessionState, type TabMessage } from './session'
 
 const rememberKey = 'corrosion.signed-in'
@@ -12,11 +13,16 @@ const me = shallowRef<Me | null>(null)
 // Signing in and refreshing go without a token: their 401 must not start a renewal.
 const open = createHttp()
 
-/** The client for every other request: it sends the token and renews it where it is refused. */
-export const http = createHttp({
+const bearer: Bearer = {
   token: () => session.token(),
   renew: (refused) => session.renew(refused),
-})
+}
+
+/** The client for every other request: it sends the token and renews it where it is refused. */
+export const http = createHttp(bearer)
+
+/** The `fetch` of a request that uploads something large, and tells how far it is. */
+export const upload = (tell: TellSent) => uploader(bearer, tell)
 
 const auth: AuthApi = {
   login: (input) =>

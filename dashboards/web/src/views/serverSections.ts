@@ -1,4 +1,4 @@
-import type { Component } from 'vue'
+import { defineAsyncComponent, type Component } from 'vue'
 import type { Access } from '@/session/access'
 
 /** Sections of a server's page beside its figures, in the order of the page: each gets the server's id as `server-id`. */
@@ -9,4 +9,10 @@ export interface ServerSection {
   component: Component
 }
 
-export const serverSections: ServerSection[] = []
+export const serverSections: ServerSection[] = [
+  {
+    name: 'modules',
+    access: 'viewer',
+    component: defineAsyncComponent(() => import('@/components/modules/ServerModules.vue')),
+  },
+]
