@@ -11,9 +11,9 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
 
@@ -34,20 +34,27 @@ func newLink(c *Config) (link, error) {
 	if err != nil {
 		return link{}, fmt.Errorf("ingest: ClickHouseURL: %w", err)
 	}
+	_, of, err := cluster.Split(c.ClickHouseURL)
+	if err != nil {
+		return link{}, fmt.Errorf("ingest: ClickHouseURL: %w", err)
+	}
 	return link{
 		url: c.ClickHouseURL, addrs: parsed.Addr,
 		options: ch.Options{
 			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
-			Settings:    sessionSettings(parsed),
+			Settings:    sessionSettings(of),
 			Compression: compressionTo(parsed.Addr, c.Compression), ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
 		},
 	}, nil
 }
 
-// sessionSettings are those of the URL: for a cluster, what its Distributed tables need.
-func sessionSettings(parsed *clickhouse.Options) (settings []ch.Setting) {
-	for name, value := range parsed.Settings {
-		settings = append(settings, ch.Setting{Key: name, Value: fmt.Sprint(value), Important: true})
+// sessionSettings are what the Distributed tables of a cluster need; of a single server, none.
+func sessionSettings(of cluster.Options) (settings []ch.Setting) {
+	if !of.Is() {
+		return nil
+	}
+	for name, value := range stores.ClusterSettings() {
+		settings = append(settings, ch.Setting{Key: name, Value: value, Important: true})
 	}
 	return settings
 }

@@ -61,13 +61,9 @@ func TestExportsOfTwoShardsEqualThoseOfOneServer(t *testing.T) {
 		if round > 0 {
 			schematest.InsertSamples(t, spread, numbered(license, 4000+round*100, 100))
 		}
-		begun := time.Now()
 		before, err := two.Watermark(t.Context(), since)
 		if err != nil {
 			t.Fatal(err)
-		}
-		if lag := begun.Sub(before); lag > 500*time.Millisecond {
-			t.Errorf("the watermark lags %s behind", lag)
 		}
 		next := r
 		next.StoredBefore = before
