@@ -52,8 +52,8 @@ func TestShardKilledLosesNothing(t *testing.T) {
 		c.Nodes[down].Start(t)
 		publish(20)
 	}
-	r.waitStored(license, sent, 60*time.Second)
-	r.waitAcked(20 * time.Second)
+	r.waitStored(license, sent, 120*time.Second)
+	r.waitAcked(60 * time.Second)
 	r.waitHealthy()
 	var hourly, spread, both uint64
 	for query, into := range map[string]*uint64{
@@ -100,17 +100,17 @@ func TestBatchIsStoredShardByShard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lock(1, "now64(6) + 60")
+	lock(1, "now64(6) + 600")
 	if err := s.insert(t.Context(), b); !errors.Is(err, errHealing) || !b.parts[0].attempt.done || b.parts[1].attempt.done {
 		t.Fatalf("while the second shard is healed: %v", err)
 	}
 	lock(1, "now64(6)")
 	time.Sleep(2 * time.Millisecond)
-	localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error { return s.insert(t.Context(), b) })
+	localtest.CheckFor(t, time.Minute, 20*time.Millisecond, func() error { return s.insert(t.Context(), b) })
 	for _, part := range b.parts {
 		part.attempt.done = false // as if both answers had been lost
 	}
-	localtest.CheckFor(t, 10*time.Second, 20*time.Millisecond, func() error { return s.insert(t.Context(), b) })
+	localtest.CheckFor(t, time.Minute, 20*time.Millisecond, func() error { return s.insert(t.Context(), b) })
 	var rows, hourly, distinct uint64
 	if err := conn.QueryRow(t.Context(), "SELECT count(), uniqExact(seq, idx, server_id, players) FROM corrosion.samples WHERE license_id = ?", license).Scan(&rows, &distinct); err != nil {
 		t.Fatal(err)

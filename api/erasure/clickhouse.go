@@ -46,15 +46,21 @@ func (w *Worker) eraseClickHouse(ctx context.Context, license uuid.UUID, found C
 	if err != nil {
 		return fmt.Errorf("erase from ClickHouse: %w", err)
 	}
+	erased := Counts{} // of all shards together, also where one fails
+	defer func() {
+		for place, n := range erased {
+			note(found, place, n)
+		}
+	}()
 	for _, shard := range shards {
-		if err := eraseShard(ctx, shard, license, found); err != nil {
+		if err := eraseShard(ctx, shard, license, erased); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func eraseShard(ctx context.Context, conn driver.Conn, license uuid.UUID, found Counts) error {
+func eraseShard(ctx context.Context, conn driver.Conn, license uuid.UUID, erased Counts) error {
 	tables, err := tablesOf(ctx, conn)
 	if err != nil {
 		return err
@@ -70,7 +76,7 @@ func eraseShard(ctx context.Context, conn driver.Conn, license uuid.UUID, found 
 		if err := conn.Exec(ctx, fmt.Sprintf(deleteRows, table, license)); err != nil {
 			return fmt.Errorf("delete from %s: %w", table, err)
 		}
-		note(found, "clickhouse."+table, n)
+		erased["clickhouse."+table] += n
 	}
 	return nil
 }
