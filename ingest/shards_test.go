@@ -14,20 +14,20 @@ import (
 	"corrosion/schema/wire"
 )
 
-// newShards is a migrated cluster of two shards.
-func newShards(t *testing.T) *localtest.ClickHouseCluster {
-	t.Helper()
+// Both tests use one cluster: starting and migrating it takes longer than they do.
+func TestTwoShards(t *testing.T) {
 	c := localtest.NewClickHouseCluster(t, 2)
 	if _, err := schema.MigrateClickHouse(t.Context(), c.URL()); err != nil {
 		t.Fatal(err)
 	}
-	return c
+	t.Run("BatchIsStoredShardByShard", func(t *testing.T) { batchIsStoredShardByShard(t, c) })
+	t.Run("ShardKilledLosesNothing", func(t *testing.T) { shardKilledLosesNothing(t, c) })
 }
 
 // A shard that is killed and started again in mid-ingest loses nothing and doubles nothing, in tables and rollups; each
 // server's rows are on one shard.
-func TestShardKilledLosesNothing(t *testing.T) {
-	c := newShards(t)
+func shardKilledLosesNothing(t *testing.T, c *localtest.ClickHouseCluster) {
+	t.Helper()
 	r := newRig(t, rigOptions{clickhouse: c.URL()})
 	license := r.licenses.add()
 	sent := uint64(0)
@@ -72,8 +72,8 @@ func TestShardKilledLosesNothing(t *testing.T) {
 }
 
 // While one shard takes no INSERT the other's part is stored, and is not sent again.
-func TestBatchIsStoredShardByShard(t *testing.T) {
-	c := newShards(t)
+func batchIsStoredShardByShard(t *testing.T, c *localtest.ClickHouseCluster) {
+	t.Helper()
 	config := DefaultConfig()
 	config.ClickHouseURL, config.InsertTimeout = c.URL(), 20*time.Second
 	s, err := newSpread(config, localtest.ClusterName, time.Now)
