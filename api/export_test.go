@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 
 	"corrosion/api/auth"
 	"corrosion/schema"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/schematest"
 )
 
@@ -240,10 +240,11 @@ func TestExportParquet(t *testing.T) {
 // readBack runs a query over HTTP; with a format it reads body by the table function format.
 func readBack(t *testing.T, format, body, query string) string {
 	t.Helper()
-	endpoint, err := url.Parse(clickHouseHTTP(t))
+	server, err := stores.ClickHouseHTTP(clickHouseHTTP(t)) // what its URL says of a cluster is not for ClickHouse
 	if err != nil {
 		t.Fatal(err)
 	}
+	endpoint := server.Address()
 	values := endpoint.Query()
 	request := &http.Request{Method: http.MethodPost, Header: http.Header{}}
 	if format != "" {
@@ -256,7 +257,10 @@ func readBack(t *testing.T, format, body, query string) string {
 		request.Body = io.NopCloser(strings.NewReader(query))
 	}
 	endpoint.RawQuery = values.Encode()
-	request.URL = endpoint
+	request.URL = &endpoint
+	if err := server.SignIn(request); err != nil {
+		t.Fatal(err)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
