@@ -30,8 +30,9 @@ func (c *doctorCommand) checkCluster(ctx context.Context, options *clickhouse.Op
 	}
 	found := []finding{{what: "clickhouse", saw: fmt.Sprintf("cluster %s: %d shards, %d nodes", of.Name, nodes[len(nodes)-1].Shard, len(nodes))}}
 	for _, n := range nodes {
-		at := found
-		if found = append(at, clickHouseNode(ctx, n.At(options), n.Addr, clusterRights())...); found[len(at)].todo != "" {
+		one := clickHouseNode(ctx, n.At(options), n.Addr, clusterRights())
+		found = append(found, one...)
+		if one[0].todo != "" {
 			continue // it does not answer
 		}
 		found = append(found, c.checkNode(ctx, n.At(options), of, n, nodes)...)

@@ -193,5 +193,5 @@ func (o ownTables) Exec(ctx context.Context, query string, args ...any) error {
 }
 
 func (o ownTables) AsyncInsert(ctx context.Context, query string, wait bool, args ...any) error {
-	return o.Conn.AsyncInsert(ctx, cluster.OwnSQL(query), wait, args...)
+	return o.Conn.AsyncInsert(ctx, cluster.OwnSQL(query), wait, args...) //nolint:staticcheck // the interface has it, so it must not pass by
 }
