@@ -228,9 +228,9 @@ func TestExportParquet(t *testing.T) {
 		t.Errorf("trailer %d, want %d; coding %s", rows, len(samples), a.Header.Get("Content-Encoding"))
 	}
 	got := readBack(t, "Parquet", a.body,
-		"SELECT count(), max(n), sum(players), countIf(map IS NULL), any(JSONExtractFloat(metrics, 'hook/time')), toString(min(ts)), "+
+		"SELECT count(), max(n), sum(players), countIf(map IS NULL), max(JSONExtractFloat(metrics, 'hook/time')), toString(min(ts)), "+
 			"arraySort(groupArray(map)), any(toTypeName(ts)) FROM input('') FORMAT TSV")
-	want := readBack(t, "", "", "SELECT count(), max(n), sum(players), countIf(map IS NULL), any(metrics['hook/time']), toString(min(ts)), "+
+	want := readBack(t, "", "", "SELECT count(), max(n), sum(players), countIf(map IS NULL), max(metrics['hook/time']), toString(min(ts)), "+
 		"arraySort(groupArray(map)), any('Nullable(DateTime64(3, \\'UTC\\'))') FROM corrosion.samples WHERE license_id = '"+license.String()+"' FORMAT TSV")
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
