@@ -38,7 +38,8 @@ const insertPatience = 0.3
 
 // gate holds ingesters' INSERTs off for moments.
 type gate struct {
-	conn  driver.Conn
+	// conns are the server, or every replica of a shard: an INSERT may go to any.
+	conns []driver.Conn
 	lease time.Duration
 	// healer names the holder; every lock has a name of its own.
 	healer string
@@ -55,10 +56,17 @@ func (g *gate) shut(ctx context.Context) (bound context.Context, open func(), er
 		cancel()
 		late, stop := context.WithTimeout(context.WithoutCancel(ctx), g.lease)
 		defer stop()
-		_ = g.conn.Exec(late, unlockGate, g.healer, g.healer) // else it lapses
+		for _, conn := range g.conns {
+			_ = conn.Exec(late, unlockGate, g.healer, g.healer) // else it lapses
+		}
 	}
-	if err = g.lock(bound); err == nil {
-		err = g.settle(bound)
+	for _, conn := range g.conns {
+		if err = conn.Exec(bound, lockGate, g.healer, g.lease.Microseconds()); err == nil {
+			err = g.settle(bound, conn)
+		}
+		if err != nil {
+			break
+		}
 	}
 	if err != nil {
 		open()
@@ -67,18 +75,11 @@ func (g *gate) shut(ctx context.Context) (bound context.Context, open func(), er
 	return bound, open, nil
 }
 
-func (g *gate) lock(ctx context.Context) error {
-	if err := g.conn.Exec(ctx, lockGate, g.healer, g.lease.Microseconds()); err != nil {
-		return err
-	}
-	return nil
-}
-
 // settle waits for the INSERTs that may have begun before the lock was there.
-func (g *gate) settle(ctx context.Context) error {
+func (g *gate) settle(ctx context.Context, conn driver.Conn) error {
 	var healer string
 	var locked int64
-	if err := g.conn.QueryRow(ctx, askGate).Scan(&healer, &locked); err != nil {
+	if err := conn.QueryRow(ctx, askGate).Scan(&healer, &locked); err != nil {
 		return err
 	}
 	if healer != g.healer {
@@ -87,14 +88,14 @@ func (g *gate) settle(ctx context.Context) error {
 	patience := time.Now().Add(time.Duration(float64(g.lease) * insertPatience))
 	killed := false
 	for {
-		ids, err := texts(ctx, g.conn, askInserts, schema.IngestQueryPrefix, locked)
+		ids, err := texts(ctx, conn, askInserts, schema.IngestQueryPrefix, locked)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
 		if !killed && time.Now().After(patience) {
 			killed = true
 			for _, id := range ids {
-				if err := g.conn.Exec(ctx, fmt.Sprintf(killInsert, quoted(id))); err != nil {
+				if err := conn.Exec(ctx, fmt.Sprintf(killInsert, quoted(id))); err != nil {
 					return err
 				}
 			}
@@ -107,15 +108,23 @@ func (g *gate) settle(ctx context.Context) error {
 
 // tidy forgets locks of long ago.
 func (g *gate) tidy(ctx context.Context) error {
+	var faults []error
+	for _, conn := range g.conns {
+		faults = append(faults, tidy(ctx, conn))
+	}
+	return errors.Join(faults...)
+}
+
+func tidy(ctx context.Context, conn driver.Conn) error {
 	var locks uint64
 	var age int64
-	if err := g.conn.QueryRow(ctx, ageOfGate).Scan(&locks, &age); err != nil {
+	if err := conn.QueryRow(ctx, ageOfGate).Scan(&locks, &age); err != nil {
 		return fmt.Errorf("look at the gate: %w", err)
 	}
 	if locks == 0 || age < 3600 {
 		return nil
 	}
-	return g.conn.Exec(ctx, emptyGate)
+	return conn.Exec(ctx, emptyGate)
 }
 
 // serverRun tells one run of a ClickHouse server from the next.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
 
@@ -113,13 +114,13 @@ func TestDeadHealerBlocksNobody(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	license := uuid.New()
 	w.insert(w.samples(rng, license, yesterdayNoon(), 1, 100))
-	p := &pass{Aggregator: w.Aggregator, conn: w.conn, log: w.Runner.log, left: map[hourKey]bool{}, gate: &gate{conn: w.conn, lease: time.Second}}
+	p := &pass{Aggregator: w.Aggregator, conn: w.conn, log: w.Runner.log, left: map[hourKey]bool{}, gate: &gate{conns: []driver.Conn{w.conn}, lease: time.Second}}
 	if _, _, err := p.gate.shut(t.Context()); err != nil { // and never opened
 		t.Fatal(err)
 	}
 	w.exec("SYSTEM STOP MERGES corrosion.samples")
 	w.exec("CREATE TABLE corrosion.heal_samples AS corrosion.samples")
-	if other := (&gate{conn: w.conn, lease: time.Second}); true {
+	if other := (&gate{conns: []driver.Conn{w.conn}, lease: time.Second}); true {
 		if _, _, err := other.shut(t.Context()); !errors.Is(err, errGateBusy) {
 			t.Errorf("a second healer's lock gives %v while the first is alive", err)
 		}
