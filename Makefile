@@ -16,7 +16,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay ./ingest ./deploy/backup
 
-.PHONY: help run agent sbom test bench chaos soak bench-ingest bench-fresh bench-storm bench-growth bench-query bench-export bench-live bench-api bench-backup bench-web lint generate build clean engines web test-go test-web test-e2e truth
+.PHONY: help run agent sbom test bench chaos soak bench-ingest bench-fresh bench-storm bench-growth bench-query bench-shards bench-export bench-live bench-api bench-backup bench-web lint generate build clean engines web test-go test-shards test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -77,6 +77,9 @@ test-go: web engines ## Go tests on real ClickHouse, PostgreSQL and NATS
 	go test -count=1 -timeout 25m -run TestIngestMemoryIsBounded ./cmd/corrosion
 	go test $(RACE) -count=1 -timeout 40m $$(go list ./... | grep -vxF "$$(go list $(PURE))")
 
+test-shards: web engines ## the suites of the API and its queries against a ClickHouse of two shards
+	CORROSION_TEST_SHARDS=2 go test -count=1 -timeout 40m ./api/query ./api ./api/encode ./api/erasure ./api/events ./api/registry ./api/exportjob
+
 test-web: web ## the dashboard's unit tests
 	cd $(WEB) && npm run --silent test
 
@@ -126,6 +129,9 @@ bench-growth: engines ## drain into a table of 100 million rows, against an empt
 
 bench-query: engines ## summaries and timeseries of 1,000 servers, and of a tenth, by 1, 4 and 16 clients
 	go test ./api/query -count=1 -run '^TestBenchQuery$$' -v -timeout 120m -args -bench.query $(ARGS)
+
+bench-shards: engines ## ingest and queries on one shard and on two, beside each other
+	go test ./ingest -count=1 -run '^TestBenchShards$$' -v -timeout 30m -args -bench.shards $(ARGS)
 
 bench-export: engines ## exports of 1 and 20 million rows against the engine's own, with the memory of both
 	go test ./api -count=1 -run '^TestBenchExport$$' -v -timeout 90m -args -bench.export $(ARGS)

@@ -43,12 +43,12 @@ func (d *dayState) changed() bool { return d.block != d.verified }
 func (d *dayState) mark() string { return d.table + " " + strconv.FormatInt(d.block, 10) }
 
 // days reads the partitions, newest first, with their marks.
-func (a *Aggregator) days(ctx context.Context) ([]dayState, map[string]string, error) {
-	marks, err := a.marks(ctx)
+func (a *Aggregator) days(ctx context.Context, s site) ([]dayState, map[string]string, error) {
+	marks, err := a.marks(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := a.deps.ClickHouse.Query(ctx, askDays)
+	rows, err := s.conn.Query(ctx, askDays)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask for days: %w", err)
 	}
@@ -75,40 +75,43 @@ func (a *Aggregator) days(ctx context.Context) ([]dayState, map[string]string, e
 	return days, marks, rows.Err()
 }
 
-func (a *Aggregator) marks(ctx context.Context) (map[string]string, error) {
+// marks are those of a site, without its prefix.
+func (a *Aggregator) marks(ctx context.Context, s site) (map[string]string, error) {
 	rows, err := pg.New(a.deps.Postgres).ListJobMarks(ctx, verifyJob)
 	if err != nil {
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	marks := make(map[string]string, len(rows))
 	for _, row := range rows {
-		marks[row.Name] = row.Value
+		if name, ok := strings.CutPrefix(row.Name, s.prefix); ok {
+			marks[name] = row.Value
+		}
 	}
 	return marks, nil
 }
 
-func (a *Aggregator) putMark(ctx context.Context, name, value string) error {
-	if err := pg.New(a.deps.Postgres).PutJobMark(ctx, pg.PutJobMarkParams{Job: verifyJob, Name: name, Value: value}); err != nil {
+func (p *pass) putMark(ctx context.Context, name, value string) error {
+	if err := pg.New(p.deps.Postgres).PutJobMark(ctx, pg.PutJobMarkParams{Job: verifyJob, Name: p.site.prefix + name, Value: value}); err != nil {
 		return fmt.Errorf("keep a mark: %w", err)
 	}
 	return nil
 }
 
-func (a *Aggregator) dropMark(ctx context.Context, name string) error {
-	if err := pg.New(a.deps.Postgres).DeleteJobMark(ctx, pg.DeleteJobMarkParams{Job: verifyJob, Name: name}); err != nil {
+func (p *pass) dropMark(ctx context.Context, name string) error {
+	if err := pg.New(p.deps.Postgres).DeleteJobMark(ctx, pg.DeleteJobMarkParams{Job: verifyJob, Name: p.site.prefix + name}); err != nil {
 		return fmt.Errorf("drop a mark: %w", err)
 	}
 	return nil
 }
 
 // forgetDays drops the marks of days that are gone.
-func (a *Aggregator) forgetDays(ctx context.Context, days []dayState, marks map[string]string) error {
+func (p *pass) forgetDays(ctx context.Context, days []dayState, marks map[string]string) error {
 	for name := range marks {
 		day, ok := strings.CutPrefix(name, markDay)
 		if !ok || slices.ContainsFunc(days, func(d dayState) bool { return d.day.Format(time.DateOnly) == day }) {
 			continue
 		}
-		if err := a.dropMark(ctx, name); err != nil {
+		if err := p.dropMark(ctx, name); err != nil {
 			return err
 		}
 	}

@@ -161,13 +161,12 @@ func (p *pass) repeatsOf(ctx context.Context, start int64, within string, d *dou
 
 // copyRows links the day's parts into a table beside; inserts are held off, so these are the noted ones.
 func (h *healing) copyRows(ctx context.Context) error {
-	for _, statement := range []string{
-		"CREATE TABLE corrosion." + stagingPrefix + "samples AS corrosion.samples",
-		"ALTER TABLE corrosion." + stagingPrefix + "samples ATTACH PARTITION '" + h.day.Format(time.DateOnly) + "' FROM corrosion.samples",
-	} {
-		if err := h.conn.Exec(heavy(ctx), statement); err != nil {
-			return fmt.Errorf("copy rows: %w", err)
-		}
+	err := h.beside(ctx, "samples")
+	if err == nil {
+		err = h.conn.Exec(heavy(ctx), "ALTER TABLE corrosion."+stagingPrefix+"samples ATTACH PARTITION '"+h.day.Format(time.DateOnly)+"' FROM corrosion.samples")
+	}
+	if err != nil {
+		return fmt.Errorf("copy rows: %w", err)
 	}
 	return nil
 }

@@ -34,8 +34,13 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, url: schematest.PostgresURL(t)}
-	w.ch = newClickHouse(t)
+	return newWorldOn(t, newClickHouse(t))
+}
+
+// newWorldOn is one on a ClickHouse that is migrated.
+func newWorldOn(t testing.TB, ch *localtest.ClickHouseServer) *world {
+	t.Helper()
+	w := &world{t: t, url: schematest.PostgresURL(t), ch: ch}
 	w.conn = schematest.Connect(t, w.ch.URL())
 	var err error
 	if w.pool, err = pgxpool.New(t.Context(), w.url); err != nil {

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"corrosion/schema/connect/stores"
 )
 
 // stagingPrefix begins the tables that a day is rebuilt in.
@@ -17,7 +20,10 @@ const stagingPrefix = "heal_"
 const (
 	askParts = `SELECT (SELECT anyIf(uuid, name = 'INFORMATION_SCHEMA') FROM system.databases) AS mark, arraySort(groupArray(concat(table, '/', name)))
 		FROM system.parts WHERE database = 'corrosion' AND table IN (?) AND active AND partition = ?`
-	askMerging  = `SELECT toString(table) FROM system.merges WHERE database = 'corrosion' AND table IN (?)`
+	askMerging = `SELECT toString(table) FROM system.merges WHERE database = 'corrosion' AND table IN (?)`
+	// askEngine says what a staging table needs beside the columns; nothing where the engine can be taken over, too.
+	askEngine = `SELECT if(startsWith(engine, 'Replicated'), concat(' ENGINE = ', substring(engine, 11), if(partition_key = '', '', concat(' PARTITION BY ', partition_key)), ' ORDER BY (', sorting_key, ')'), '')
+		FROM system.tables WHERE database = 'corrosion' AND name = ?`
 	askStagings = `SELECT name FROM system.tables WHERE database = 'corrosion' AND startsWith(name, 'heal_')`
 )
 
@@ -98,8 +104,10 @@ func (p *pass) clean(ctx context.Context) error {
 		}
 	}
 	for _, table := range append([]string{"samples"}, tablesOf(p.rollups)...) {
-		if err := p.conn.Exec(ctx, "SYSTEM START MERGES corrosion."+table); err != nil {
-			return fmt.Errorf("let %s merge: %w", table, err)
+		for _, replica := range stores.Replicas(p.conn) {
+			if err := replica.Exec(ctx, "SYSTEM START MERGES corrosion."+table); err != nil {
+				return fmt.Errorf("let %s merge: %w", table, err)
+			}
 		}
 	}
 	return nil
@@ -112,12 +120,24 @@ func (h *healing) stop(ctx context.Context) error {
 		return err
 	}
 	for _, table := range h.tables() {
-		if err := h.conn.Exec(ctx, "SYSTEM STOP MERGES corrosion."+table); err != nil {
-			return fmt.Errorf("stop merges of %s: %w", table, err)
+		for _, replica := range stores.Replicas(h.conn) {
+			if err := replica.Exec(ctx, "SYSTEM STOP MERGES corrosion."+table); err != nil {
+				return fmt.Errorf("stop merges of %s: %w", table, err)
+			}
 		}
 	}
+	for _, replica := range stores.Replicas(h.conn) {
+		if err := h.unmerging(ctx, replica); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmerging waits until no merge is under way.
+func (h *healing) unmerging(ctx context.Context, conn driver.Conn) error {
 	for {
-		merging, err := texts(ctx, h.conn, askMerging, h.tables())
+		merging, err := texts(ctx, conn, askMerging, h.tables())
 		if err != nil || len(merging) == 0 {
 			return err
 		}
@@ -125,6 +145,15 @@ func (h *healing) stop(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// beside makes a staging table of the same shape. That of a replicated table is this replica's alone.
+func (h *healing) beside(ctx context.Context, table string) error {
+	var engine string
+	if err := h.conn.QueryRow(ctx, askEngine, table).Scan(&engine); err != nil {
+		return err
+	}
+	return h.conn.Exec(heavy(ctx), "CREATE TABLE corrosion."+stagingPrefix+table+" AS corrosion."+table+engine)
 }
 
 // note remembers the parts of one moment at which no INSERT is half done.
@@ -209,8 +238,10 @@ func (h *healing) build(ctx context.Context) error {
 		others := fmt.Sprintf("toDate(%[1]s) = '%[2]s' AND %[3]s AND (license_id, toStartOfHour(%[1]s)) NOT IN (%[4]s)",
 			r.Time, h.day.Format(time.DateOnly), partsIn(h.noted[r.Table]), hourList(hours))
 		s := h.scope(r, hours)
+		if err := h.beside(ctx, r.Table); err != nil {
+			return fmt.Errorf("rebuild %s: %w", r.Table, err)
+		}
 		for _, statement := range []string{
-			"CREATE TABLE " + staging + " AS corrosion." + r.Table,
 			"INSERT INTO " + staging + " SELECT * FROM corrosion." + r.Table + " WHERE " + others,
 			"INSERT INTO " + staging + " (" + r.names() + ") SELECT " + r.names() + " FROM (" + r.source(h.source, s.rowFilter()) + ")",
 		} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"corrosion/schema/insertgate"
@@ -115,13 +116,13 @@ func TestDeadHealerBlocksNobody(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	license := uuid.New()
 	w.insert(w.samples(rng, license, yesterdayNoon(), 1, 100))
-	p := &pass{Aggregator: w.Aggregator, conn: w.conn, log: w.Runner.log, left: map[hourKey]bool{}, gate: &insertgate.Gate{Conn: w.conn, Lease: time.Second}}
+	p := &pass{Aggregator: w.Aggregator, conn: w.conn, log: w.Runner.log, left: map[hourKey]bool{}, gate: &insertgate.Gate{Conns: []driver.Conn{w.conn}, Lease: time.Second}}
 	if _, _, err := p.gate.Shut(t.Context()); err != nil { // and never opened
 		t.Fatal(err)
 	}
 	w.exec("SYSTEM STOP MERGES corrosion.samples")
 	w.exec("CREATE TABLE corrosion.heal_samples AS corrosion.samples")
-	if other := (&insertgate.Gate{Conn: w.conn, Lease: time.Second}); true {
+	if other := (&insertgate.Gate{Conns: []driver.Conn{w.conn}, Lease: time.Second}); true {
 		if _, _, err := other.Shut(t.Context()); !errors.Is(err, insertgate.ErrBusy) {
 			t.Errorf("a second healer's lock gives %v while the first is alive", err)
 		}

@@ -38,37 +38,53 @@ type stretch struct {
 // markSamples is the job: restarts, map changes and wipes of closed hours become marks. Late samples bring their hours in
 // again, whose marks are added, moved or withdrawn; twice the same samples change nothing.
 func (a *Aggregator) markSamples(ctx context.Context, run *Run) error {
-	closed := schema.FloorHour(a.now().Add(-settleFor)).UnixMilli()
-	days, err := a.markDays(ctx)
+	sites, err := a.sites(ctx)
 	if err != nil {
 		return err
 	}
-	kept, err := schema.ReadRetention(ctx, a.deps.ClickHouse)
+	written := 0
+	for _, s := range sites {
+		n, err := a.markSite(ctx, run, s)
+		if err != nil {
+			return err
+		}
+		written += n
+	}
+	run.Note("marks_written", written)
+	return nil
+}
+
+// markSite writes the marks of a site's servers.
+func (a *Aggregator) markSite(ctx context.Context, run *Run, s site) (written int, err error) {
+	closed := schema.FloorHour(a.now().Add(-settleFor)).UnixMilli()
+	days, err := a.markDays(ctx, s)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	kept, err := schema.ReadRetention(ctx, s.conn)
+	if err != nil {
+		return 0, err
 	}
 	horizon := a.now().Add(horizonMargin - kept.Raw).UnixMilli()
-	written := 0
 	for i := range days {
 		run.Progress(int64(i), int64(len(days)))
 		d := &days[i]
 		if d.block == d.verified && d.looked >= min(closed, d.day.AddDate(0, 0, 1).UnixMilli()) {
 			continue
 		}
-		n, err := a.markDay(ctx, d, closed, horizon)
+		n, err := a.markDay(ctx, s, d, closed, horizon)
 		if err != nil {
-			return err
+			return written, err
 		}
 		written += n
 		run.Looked(Window{d.day, d.day.AddDate(0, 0, 1)})
 		value := d.mark() + " " + strconv.FormatInt(closed, 10)
-		if err := pg.New(a.deps.Postgres).PutJobMark(ctx, pg.PutJobMarkParams{Job: marksJob, Name: markDay + d.day.Format(time.DateOnly), Value: value}); err != nil {
-			return fmt.Errorf("keep a mark: %w", err)
+		if err := pg.New(a.deps.Postgres).PutJobMark(ctx, pg.PutJobMarkParams{Job: marksJob, Name: s.prefix + markDay + d.day.Format(time.DateOnly), Value: value}); err != nil {
+			return written, fmt.Errorf("keep a mark: %w", err)
 		}
 	}
 	run.Progress(int64(len(days)), int64(len(days)))
-	run.Note("marks_written", written)
-	return nil
+	return written, nil
 }
 
 // markedDay is a day partition of samples, and until when its marks have been written.
@@ -77,8 +93,8 @@ type markedDay struct {
 	looked int64 // ms since the epoch
 }
 
-func (a *Aggregator) markDays(ctx context.Context) ([]markedDay, error) {
-	days, _, err := a.days(ctx)
+func (a *Aggregator) markDays(ctx context.Context, s site) ([]markedDay, error) {
+	days, _, err := a.days(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +110,7 @@ func (a *Aggregator) markDays(ctx context.Context) ([]markedDay, error) {
 	for i, d := range days {
 		d.verified = 0
 		marked[i].dayState = d
-		words := kept[markDay+d.day.Format(time.DateOnly)]
+		words := kept[s.prefix+markDay+d.day.Format(time.DateOnly)]
 		if len(words) != 3 || words[0] != d.table {
 			continue
 		}
@@ -108,13 +124,13 @@ func (a *Aggregator) markDays(ctx context.Context) ([]markedDay, error) {
 }
 
 // markDay writes the marks of what changed in a day.
-func (a *Aggregator) markDay(ctx context.Context, d *markedDay, closed, horizon int64) (written int, err error) {
-	stretches, err := a.stretches(ctx, d, closed)
+func (a *Aggregator) markDay(ctx context.Context, at site, d *markedDay, closed, horizon int64) (written int, err error) {
+	stretches, err := a.stretches(ctx, at, d, closed)
 	if err != nil {
 		return 0, err
 	}
 	for i := range stretches {
-		n, err := a.markStretch(ctx, &stretches[i], closed, horizon)
+		n, err := a.markStretch(ctx, at, &stretches[i], closed, horizon)
 		if err != nil {
 			return written, err
 		}
@@ -124,8 +140,8 @@ func (a *Aggregator) markDay(ctx context.Context, d *markedDay, closed, horizon 
 }
 
 // each hands the rows of a question to scan.
-func (a *Aggregator) each(ctx context.Context, what, question string, args []any, scan func(driver.Rows) error) error {
-	rows, err := a.deps.ClickHouse.Query(heavy(ctx), question, args...)
+func each(ctx context.Context, conn driver.Conn, what, question string, args []any, scan func(driver.Rows) error) error {
+	rows, err := conn.Query(heavy(ctx), question, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -143,13 +159,13 @@ func (a *Aggregator) each(ctx context.Context, what, question string, args []any
 
 // stretches are the changed servers by license, some at a time, with whole hours around what changed: a reading counts
 // for restarts half an hour later, and a settling world for ten minutes before.
-func (a *Aggregator) stretches(ctx context.Context, d *markedDay, closed int64) (all []stretch, err error) {
+func (a *Aggregator) stretches(ctx context.Context, at site, d *markedDay, closed int64) (all []stretch, err error) {
 	const hour = int64(time.Hour / time.Millisecond)
 	args := []any{
 		clickhouse.Named("day", d.day.Format(time.DateOnly)), clickhouse.Named("closed", closed),
 		clickhouse.Named("block", d.verified), clickhouse.Named("looked", d.looked),
 	}
-	err = a.each(ctx, "ask for changed servers", askChanged, args, func(rows driver.Rows) error {
+	err = each(ctx, at.conn, "ask for changed servers", askChanged, args, func(rows driver.Rows) error {
 		var license uuid.UUID
 		var server string
 		var first, last int64
@@ -170,15 +186,15 @@ func (a *Aggregator) stretches(ctx context.Context, d *markedDay, closed int64) 
 }
 
 // markStretch makes the marks of a stretch those that its samples show.
-func (a *Aggregator) markStretch(ctx context.Context, s *stretch, closed, horizon int64) (int, error) {
-	if err := a.extend(ctx, s, closed); err != nil {
+func (a *Aggregator) markStretch(ctx context.Context, at site, s *stretch, closed, horizon int64) (int, error) {
+	if err := a.extend(ctx, at, s, closed); err != nil {
 		return 0, err
 	}
-	restarts, firsts, err := a.restarts(ctx, s)
+	restarts, firsts, err := a.restarts(ctx, at, s)
 	if err != nil {
 		return 0, err
 	}
-	if err := a.readings(ctx, s, restarts); err != nil {
+	if err := a.readings(ctx, at, s, restarts); err != nil {
 		return 0, err
 	}
 	stored, err := a.storedMarks(ctx, s)
@@ -200,13 +216,13 @@ func (a *Aggregator) markStretch(ctx context.Context, s *stretch, closed, horizo
 
 // extend finds until where each server is looked at: through its next hour with samples, whose first sample has another
 // neighbour now.
-func (a *Aggregator) extend(ctx context.Context, s *stretch, closed int64) error {
+func (a *Aggregator) extend(ctx context.Context, at site, s *stretch, closed int64) error {
 	s.end, s.ends = s.to, make(map[string]int64, len(s.servers))
 	for _, server := range s.servers {
 		s.ends[server] = s.to
 	}
 	args := []any{clickhouse.Named("license", s.license.String()), clickhouse.Named("servers", s.servers), clickhouse.Named("to", s.to)}
-	return a.each(ctx, "ask for next hours", askNext, args, func(rows driver.Rows) error {
+	return each(ctx, at.conn, "ask for next hours", askNext, args, func(rows driver.Rows) error {
 		var server string
 		var hour int64
 		if err := rows.Scan(&server, &hour); err != nil {
@@ -221,13 +237,13 @@ func (a *Aggregator) extend(ctx context.Context, s *stretch, closed int64) error
 }
 
 // restarts are those of a stretch, in order of servers and time, and the first samples before which nothing is stored.
-func (a *Aggregator) restarts(ctx context.Context, s *stretch) (all []restart, firsts map[string]int64, err error) {
+func (a *Aggregator) restarts(ctx context.Context, at site, s *stretch) (all []restart, firsts map[string]int64, err error) {
 	firsts = map[string]int64{}
 	args := []any{
 		clickhouse.Named("license", s.license.String()), clickhouse.Named("servers", s.servers),
 		clickhouse.Named("from", s.from), clickhouse.Named("end", s.end),
 	}
-	err = a.each(ctx, "ask for restarts", askRestarts, args, func(rows driver.Rows) error {
+	err = each(ctx, at.conn, "ask for restarts", askRestarts, args, func(rows driver.Rows) error {
 		r := restart{License: s.license}
 		var first uint8
 		if err := rows.Scan(&r.ServerID, &r.At, &r.Last, &r.Boot, &r.UptimeS, &first); err != nil {
@@ -244,10 +260,10 @@ func (a *Aggregator) restarts(ctx context.Context, s *stretch) (all []restart, f
 }
 
 // readings fills in what was measured around restarts.
-func (a *Aggregator) readings(ctx context.Context, s *stretch, restarts []restart) error {
+func (a *Aggregator) readings(ctx context.Context, at site, s *stretch, restarts []restart) error {
 	for len(restarts) > 0 {
 		n := min(len(restarts), marksAtOnce)
-		if err := a.readSome(ctx, s.license, restarts[:n], restarts[n:]); err != nil {
+		if err := a.readSome(ctx, at, s.license, restarts[:n], restarts[n:]); err != nil {
 			return err
 		}
 		restarts = restarts[n:]
@@ -256,7 +272,7 @@ func (a *Aggregator) readings(ctx context.Context, s *stretch, restarts []restar
 }
 
 // readSome reads around some restarts; what comes after one ends with the next one of its server, which may be in more.
-func (a *Aggregator) readSome(ctx context.Context, license uuid.UUID, some, more []restart) error {
+func (a *Aggregator) readSome(ctx context.Context, at site, license uuid.UUID, some, more []restart) error {
 	type key struct {
 		server string
 		at     int64
@@ -282,7 +298,7 @@ func (a *Aggregator) readSome(ctx context.Context, license uuid.UUID, some, more
 		clickhouse.Named("license", license.String()), clickhouse.Named("ids", ids), clickhouse.Named("ats", ats), clickhouse.Named("lasts", lasts),
 		clickhouse.Named("nexts", nexts), clickhouse.Named("from", from-readingFor.Milliseconds()), clickhouse.Named("to", to),
 	}
-	return a.each(ctx, "ask for readings", askReadings, args, func(rows driver.Rows) error {
+	return each(ctx, at.conn, "ask for readings", askReadings, args, func(rows driver.Rows) error {
 		var k key
 		var before, after reading
 		if err := rows.Scan(&k.server, &k.at, &before.Entities, &before.Sleepers, &before.Seed, &before.Map,
@@ -301,7 +317,7 @@ func (a *Aggregator) storedMarks(ctx context.Context, s *stretch) (stored []sche
 		clickhouse.Named("license", s.license.String()), clickhouse.Named("servers", s.servers),
 		clickhouse.Named("from", s.from), clickhouse.Named("end", s.end),
 	}
-	err = a.each(ctx, "ask for marks", askMarks, args, func(rows driver.Rows) error {
+	err = each(ctx, a.deps.ClickHouse, "ask for marks", askMarks, args, func(rows driver.Rows) error {
 		e := schema.Event{License: s.license, Source: schema.FromSamples}
 		var kind string
 		var gone uint8

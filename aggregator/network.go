@@ -29,7 +29,7 @@ LEFT JOIN (SELECT license_id, hour, max(samples) AS written FROM corrosion.netwo
 WHERE counts.samples >= ifNull(known.written, 0) OR counts.hour >= toDateTime(%[3]d, 'UTC')
 SETTINGS join_use_nulls = 1`
 
-// network writes the hours' totals over servers. The open hour is written, too, as it is by now, and again by the next
+// network writes the hours' totals over servers, of all shards. The open hour is written, too, as it is by now, and again by the next
 // pass.
 func (p *pass) network(ctx context.Context, day time.Time, hours []hourKey) error {
 	for len(hours) > 0 {
@@ -37,7 +37,7 @@ func (p *pass) network(ctx context.Context, day time.Time, hours []hourKey) erro
 		s := scope{day: day, hours: hours[:n]}
 		hours = hours[n:]
 		statement := fmt.Sprintf(writeNetwork, s.rowFilter(), day.Format(time.DateOnly), p.horizon.Unix())
-		if err := p.conn.Exec(heavy(ctx), statement); err != nil {
+		if err := p.deps.ClickHouse.Exec(heavy(ctx), statement); err != nil {
 			return fmt.Errorf("write network_hourly of %s: %w", day.Format(time.DateOnly), err)
 		}
 	}

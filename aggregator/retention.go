@@ -60,25 +60,50 @@ type RetentionReport struct {
 // finds nothing to do. What it did is in the report also when it returns an error.
 func (a *Aggregator) Retain(ctx context.Context, progress func(done, total int64)) (RetentionReport, error) {
 	report := RetentionReport{Cleaned: map[string]int64{}}
-	tables, err := schema.KeptTables(ctx, a.deps.ClickHouse)
+	sites, err := a.sites(ctx)
 	if err != nil {
 		return report, err
 	}
 	var faults []error
-	for i, t := range tables {
-		progress(int64(i), int64(len(tables))+1)
-		dropped, err := a.retainTable(ctx, t)
-		if dropped.Rows > 0 {
-			report.Tables = append(report.Tables, dropped)
-			report.Freed += dropped.Bytes
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("retention of %s: %w", t.Name, err))
-		}
+	total := int64(len(sites)) + 1
+	for i, s := range sites {
+		faults = append(faults, s.retain(ctx, &report, func(done, of int64) { progress(int64(i)*of+done, total*of) }))
 	}
 	faults = append(faults, a.clean(ctx, report.Cleaned))
-	progress(int64(len(tables))+1, int64(len(tables))+1)
+	progress(total, total)
 	return report, errors.Join(faults...)
+}
+
+// retain drops what a site keeps for too long.
+func (s site) retain(ctx context.Context, report *RetentionReport, progress func(done, total int64)) error {
+	tables, err := schema.KeptTables(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for i, t := range tables {
+		progress(int64(i), int64(len(tables)))
+		dropped, err := s.retainTable(ctx, t)
+		if dropped.Rows > 0 {
+			report.add(dropped)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%sretention of %s: %w", s.prefix, t.Name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// add counts a table's losses, of one more site.
+func (r *RetentionReport) add(dropped TableReport) {
+	r.Freed += dropped.Bytes
+	at := slices.IndexFunc(r.Tables, func(t TableReport) bool { return t.Table == dropped.Table })
+	if at < 0 {
+		r.Tables = append(r.Tables, dropped)
+		return
+	}
+	t := &r.Tables[at]
+	t.Parts, t.Rows, t.Bytes = t.Parts+dropped.Parts, t.Rows+dropped.Rows, t.Bytes+dropped.Bytes
 }
 
 // retain is the job.
@@ -97,10 +122,10 @@ func (a *Aggregator) retain(ctx context.Context, run *Run) error {
 	return err
 }
 
-func (a *Aggregator) retainTable(ctx context.Context, t schema.KeptTable) (TableReport, error) {
+func (s site) retainTable(ctx context.Context, t schema.KeptTable) (TableReport, error) {
 	report := TableReport{Table: t.Name}
 	for range retentionTries {
-		missed, err := a.dropParts(ctx, t, &report)
+		missed, err := s.dropParts(ctx, t, &report)
 		if err != nil {
 			return report, err
 		}
@@ -108,10 +133,10 @@ func (a *Aggregator) retainTable(ctx context.Context, t schema.KeptTable) (Table
 			break
 		}
 	}
-	if err := a.cutOverdue(ctx, t, &report); err != nil {
+	if err := s.cutOverdue(ctx, t, &report); err != nil {
 		return report, err
 	}
-	overdue, err := a.overdue(ctx, t)
+	overdue, err := s.overdue(ctx, t)
 	if err != nil || len(overdue) == 0 {
 		return report, err
 	}
@@ -119,12 +144,12 @@ func (a *Aggregator) retainTable(ctx context.Context, t schema.KeptTable) (Table
 }
 
 // dropParts drops every part whose rows are all due; missed says that some had merged meanwhile.
-func (a *Aggregator) dropParts(ctx context.Context, t schema.KeptTable, report *TableReport) (missed bool, err error) {
+func (s site) dropParts(ctx context.Context, t schema.KeptTable, report *TableReport) (missed bool, err error) {
 	type part struct {
 		name        string
 		rows, bytes uint64
 	}
-	rows, err := a.deps.ClickHouse.Query(ctx, fill(duePartsQuery, t))
+	rows, err := s.conn.Query(ctx, fill(duePartsQuery, t))
 	if err != nil {
 		return false, fmt.Errorf("find due parts: %w", err)
 	}
@@ -141,7 +166,7 @@ func (a *Aggregator) dropParts(ctx context.Context, t schema.KeptTable, report *
 		return false, fmt.Errorf("find due parts: %w", err)
 	}
 	for _, p := range parts {
-		err := a.deps.ClickHouse.Exec(ctx, fmt.Sprintf(dropPart, t.Name, p.name))
+		err := s.conn.Exec(ctx, fmt.Sprintf(dropPart, t.Name, p.name))
 		var exception *clickhouse.Exception
 		if errors.As(err, &exception) && exception.Code == noSuchPart {
 			missed = true
@@ -156,22 +181,22 @@ func (a *Aggregator) dropParts(ctx context.Context, t schema.KeptTable, report *
 }
 
 // cutOverdue removes rows that are beyond their days and yet in a part with others that are not.
-func (a *Aggregator) cutOverdue(ctx context.Context, t schema.KeptTable, report *TableReport) error {
-	overdue, err := a.overdue(ctx, t)
+func (s site) cutOverdue(ctx context.Context, t schema.KeptTable, report *TableReport) error {
+	overdue, err := s.overdue(ctx, t)
 	if err != nil || len(overdue) == 0 {
 		return err
 	}
-	before, err := a.bytes(ctx, t)
+	before, err := s.bytes(ctx, t)
 	if err != nil {
 		return err
 	}
 	for partition, rows := range overdue {
-		if err := a.deps.ClickHouse.Exec(ctx, fill(cutRows, t, partition)); err != nil {
+		if err := s.conn.Exec(ctx, fill(cutRows, t, partition)); err != nil {
 			return fmt.Errorf("cut rows out of %s: %w", partition, err)
 		}
 		report.Rows += rows
 	}
-	after, err := a.bytes(ctx, t)
+	after, err := s.bytes(ctx, t)
 	if err == nil && after < before { // inserts come meanwhile
 		report.Bytes += before - after
 	}
@@ -179,8 +204,8 @@ func (a *Aggregator) cutOverdue(ctx context.Context, t schema.KeptTable, report 
 }
 
 // overdue counts, by partition, the rows that should be gone even as whole partitions go.
-func (a *Aggregator) overdue(ctx context.Context, t schema.KeptTable) (map[string]uint64, error) {
-	rows, err := a.deps.ClickHouse.Query(ctx, fill(overdueQuery, t))
+func (s site) overdue(ctx context.Context, t schema.KeptTable) (map[string]uint64, error) {
+	rows, err := s.conn.Query(ctx, fill(overdueQuery, t))
 	if err != nil {
 		return nil, fmt.Errorf("look for what remains: %w", err)
 	}
@@ -197,8 +222,8 @@ func (a *Aggregator) overdue(ctx context.Context, t schema.KeptTable) (map[strin
 	return overdue, rows.Err()
 }
 
-func (a *Aggregator) bytes(ctx context.Context, t schema.KeptTable) (n uint64, err error) {
-	if err := a.deps.ClickHouse.QueryRow(ctx, fmt.Sprintf(tableBytes, t.Name)).Scan(&n); err != nil {
+func (s site) bytes(ctx context.Context, t schema.KeptTable) (n uint64, err error) {
+	if err := s.conn.QueryRow(ctx, fmt.Sprintf(tableBytes, t.Name)).Scan(&n); err != nil {
 		return 0, fmt.Errorf("measure %s: %w", t.Name, err)
 	}
 	return n, nil

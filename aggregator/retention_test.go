@@ -91,7 +91,7 @@ func TestRetentionSparesLateRows(t *testing.T) {
 		w.exec("ALTER TABLE corrosion.samples DROP PART ?", w.text("SELECT any(_part) FROM corrosion.samples WHERE license_id = ?", license))
 		w.insert([]schema.Sample{rowAt(license, "late", old, time.Now())})
 		var report TableReport
-		if missed, err := w.dropParts(t.Context(), table, &report); err != nil || missed || report.Parts != 0 {
+		if missed, err := (site{conn: w.conn}).dropParts(t.Context(), table, &report); err != nil || missed || report.Parts != 0 {
 			t.Errorf("dropped %+v, missed %v, %v", report, missed, err)
 		}
 	}

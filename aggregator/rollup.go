@@ -42,7 +42,7 @@ const (
 var (
 	simpleType  = regexp.MustCompile(`^SimpleAggregateFunction\((\w+), (.*)\)$`)
 	stateType   = regexp.MustCompile(`^AggregateFunction\((\w+)(\([^)]*\))?, .*\)$`)
-	fromSamples = regexp.MustCompile(` FROM corrosion\.samples\b`)
+	fromSamples = regexp.MustCompile(` FROM corrosion(?:_shard)?\.samples\b`)
 )
 
 // loadRollups reads how ClickHouse defines the rollups.

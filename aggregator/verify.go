@@ -15,13 +15,15 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/insertgate"
 )
 
 // pass is one look at what changed.
 type pass struct {
 	*Aggregator
-	conn    driver.Conn
+	site    site
+	conn    driver.Conn // the site's
 	gate    *insertgate.Gate
 	log     *slog.Logger
 	run     *Run
@@ -46,8 +48,23 @@ const lockTables = "tables"
 
 // verify is the job: every changed hour is compared with its rows and rebuilt where it differs.
 func (a *Aggregator) verify(ctx context.Context, run *Run) error {
-	p := &pass{Aggregator: a, conn: a.deps.ClickHouse, log: a.Runner.log, run: run, left: map[hourKey]bool{}}
-	p.gate = &insertgate.Gate{Conn: p.conn, Lease: a.config.LockLease}
+	sites, err := a.sites(ctx)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for i, s := range sites {
+		done := func(of, total int64) { run.Progress(int64(i)*total+of, int64(len(sites))*total) }
+		if err := a.verifySite(ctx, run, s, done); err != nil {
+			faults = append(faults, fmt.Errorf("%s%w", s.prefix, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (a *Aggregator) verifySite(ctx context.Context, run *Run, s site, progress func(done, total int64)) error {
+	p := &pass{Aggregator: a, site: s, conn: s.conn, log: a.Runner.log, run: run, left: map[hourKey]bool{}}
+	p.gate = &insertgate.Gate{Conns: stores.Replicas(p.conn), Lease: a.config.LockLease}
 	var err error
 	if p.rollups, err = loadRollups(ctx, p.conn, schema.Rollups()); err != nil {
 		return err
@@ -59,7 +76,7 @@ func (a *Aggregator) verify(ctx context.Context, run *Run) error {
 	if err != nil {
 		return err
 	}
-	days, marks, err := a.days(ctx)
+	days, marks, err := a.days(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -69,18 +86,18 @@ func (a *Aggregator) verify(ctx context.Context, run *Run) error {
 	anew := p.unsafeSince(marks, server)
 	chosen := p.choose(days, marks, anew)
 	for i := range chosen {
-		run.Progress(int64(i), int64(len(chosen)))
+		progress(int64(i), int64(len(chosen)))
 		d := &chosen[i]
 		whole := !anew.IsZero() && !d.modified.Before(anew)
 		if err := p.day(ctx, d, whole, marks); err != nil {
 			return err
 		}
 	}
-	run.Progress(int64(len(chosen)), int64(len(chosen)))
+	progress(int64(len(chosen)), int64(len(chosen)))
 	if len(p.left) > 0 {
-		run.Note("hours_left", len(p.left))
+		run.Note(s.prefix+"hours_left", len(p.left))
 	}
-	return errors.Join(a.forgetDays(ctx, days, marks), a.putMark(ctx, markServer, server.mark.String()+" "+strconv.FormatInt(server.since.Unix(), 10)))
+	return errors.Join(p.forgetDays(ctx, days, marks), p.putMark(ctx, markServer, server.mark.String()+" "+strconv.FormatInt(server.since.Unix(), 10)))
 }
 
 // setHorizon moves the horizon on: rows that came before it may have expired, under this retention or one before. The

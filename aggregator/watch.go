@@ -36,11 +36,24 @@ func (a *Aggregator) watch() {
 func (a *Aggregator) look(ctx context.Context, long bool) (why string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	server, err := askServerRun(ctx, a.deps.ClickHouse)
+	sites, err := a.sites(ctx)
 	if err != nil {
 		return "", err
 	}
-	days, marks, err := a.days(ctx)
+	for _, s := range sites {
+		if why, err = a.lookAt(ctx, s, long); why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
+}
+
+func (a *Aggregator) lookAt(ctx context.Context, s site, long bool) (why string, err error) {
+	server, err := askServerRun(ctx, s.conn)
+	if err != nil {
+		return "", err
+	}
+	days, marks, err := a.days(ctx, s)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -262,8 +263,10 @@ type Deps struct {
 	// Static is the built dashboard, index.html at its root; nil serves none.
 	Static fs.FS
 	// Demo is the license that may be read without signing in; nil means none.
-	Demo   *uuid.UUID
-	Logger *slog.Logger
+	Demo *uuid.UUID
+	// Listener is served in place of one on Config.Listen, for an owner who had to know its address before; nil = none.
+	Listener net.Listener
+	Logger   *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }

@@ -160,10 +160,13 @@ func (s *Server) routes() {
 
 // Open listens, so that a port in use is an error here, and serves in the background.
 func (s *Server) Open() error {
-	var config net.ListenConfig
-	inner, err := config.Listen(s.base, "tcp", s.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+	inner := s.deps.Listener
+	if inner == nil {
+		var config net.ListenConfig
+		var err error
+		if inner, err = config.Listen(s.base, "tcp", s.cfg.Listen); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 	}
 	s.listener = newListener(inner, s.cfg.WriteTimeout)
 	handler := s.app.Handler()

@@ -50,6 +50,8 @@ type batch struct {
 	input    proto.Input
 
 	attempt attempt
+	// parts are the batch's rows by shard, once it was split; nil on a single server.
+	parts []*batch
 }
 
 // rowBytes is a row without texts and metrics: identity and times, three word keys, and a null mark for each field.
@@ -156,4 +158,5 @@ func (b *batch) Reset() {
 	clear(b.expelled)
 	b.receipts, b.letters, b.expelled = b.receipts[:0], b.letters[:0], b.expelled[:0]
 	b.id, b.since, b.oldest, b.attempt = "", time.Time{}, 0, attempt{}
+	b.parts = nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/schema"
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect"
 )
 
@@ -88,7 +89,7 @@ func New(c Config, d Deps) (*Ingester, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	inserts, err := newInserter(c, d.Now)
+	inserts, name, err := newStore(c, d.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +100,28 @@ func New(c Config, d Deps) (*Ingester, error) {
 		}
 		i.own = d.NATS
 	}
-	if err := i.build(c, d, inserts); err != nil {
+	if err := i.build(c, d, inserts, name); err != nil {
 		i.release()
 		return nil, err
 	}
 	return i, nil
 }
 
-func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
+// newStore is where rows go: one server, or the shards of a cluster, whose name it gives.
+func newStore(c Config, now func() time.Time) (store, string, error) {
+	_, of, err := cluster.Split(c.ClickHouseURL)
+	if err != nil {
+		return nil, "", fmt.Errorf("ingest: ClickHouseURL: %w", err)
+	}
+	if of.Is() {
+		s, err := newSpread(c, of.Name, now)
+		return s, of.Name, err
+	}
+	s, err := newInserter(c, now)
+	return s, "", err
+}
+
+func (i *Ingester) build(c Config, d Deps, inserts store, name string) error {
 	js, err := jetstream.New(d.NATS)
 	if err != nil {
 		return fmt.Errorf("ingest: open jetstream: %w", err)
@@ -139,7 +154,7 @@ func (i *Ingester) build(c Config, d Deps, inserts *inserter) error {
 	}
 	i.pipeline = &pipeline{
 		config: c, instance: instance,
-		source: newPuller(d.NATS, js, c, i.status, d.Logger, &ledger{link: link, instance: instance}), store: inserts, graves: graves,
+		source: newPuller(d.NATS, js, c, i.status, d.Logger, &ledger{link: link, instance: instance, cluster: name}), store: inserts, graves: graves,
 		journal:  &ingestLog{link: logLink, timeout: c.InsertTimeout},
 		licenses: d.Licenses, status: i.status, metrics: i.metrics, now: d.Now, log: d.Logger, abort: i.abort,
 	}

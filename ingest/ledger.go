@@ -34,6 +34,9 @@ type ledger struct {
 	mu       sync.Mutex // covers link
 	link     link
 	instance string
+	// cluster is its name, and shards are links to each of it; nil until they were asked for.
+	cluster string
+	shards  []link
 }
 
 // with lends the connection to ask.
@@ -52,23 +55,61 @@ func (l *ledger) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.link.close()
+	for i := range l.shards {
+		l.shards[i].close()
+	}
 }
 
 // settle returns when every INSERT that has begun by now is over: also our own, which may hold what we lost and took
 // again. Those of the previous owners are ended: their leases are lost.
 func (l *ledger) settle(ctx context.Context, previous []string) error {
 	return l.with(ctx, func(ctx context.Context, link *link) error {
-		running, err := link.running(ctx, queryPrefix)
-		if err != nil || len(running) == 0 {
+		if l.cluster == "" {
+			return link.settle(ctx, previous)
+		}
+		if err := l.openShards(ctx, link); err != nil {
 			return err
 		}
-		for _, instance := range previous {
-			if err := link.kill(ctx, instancePrefix(instance)); err != nil {
-				return err
+		for i := range l.shards {
+			err := l.shards[i].connect(ctx)
+			if err == nil {
+				err = l.shards[i].settle(ctx, previous)
+			}
+			if err != nil {
+				return fmt.Errorf("shard %d: %w", i+1, err)
 			}
 		}
-		return link.over(ctx, queryPrefix, running)
+		return nil
 	})
+}
+
+func (l *ledger) openShards(ctx context.Context, front *link) error {
+	if l.shards != nil {
+		return nil
+	}
+	all, err := front.shards(ctx, l.cluster)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		for _, addr := range one.addrs { // an INSERT may run on any replica
+			l.shards = append(l.shards, front.to([]string{addr}))
+		}
+	}
+	return nil
+}
+
+func (l *link) settle(ctx context.Context, previous []string) error {
+	running, err := l.running(ctx, queryPrefix)
+	if err != nil || len(running) == 0 {
+		return err
+	}
+	for _, instance := range previous {
+		if err := l.kill(ctx, instancePrefix(instance)); err != nil {
+			return err
+		}
+	}
+	return l.over(ctx, queryPrefix, running)
 }
 
 // highest gives the highest sequence from first on that is stored of a stream's incarnation; 0: none.

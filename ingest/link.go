@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/google/uuid"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
 
@@ -33,13 +34,29 @@ func newLink(c *Config) (link, error) {
 	if err != nil {
 		return link{}, fmt.Errorf("ingest: ClickHouseURL: %w", err)
 	}
+	_, of, err := cluster.Split(c.ClickHouseURL)
+	if err != nil {
+		return link{}, fmt.Errorf("ingest: ClickHouseURL: %w", err)
+	}
 	return link{
 		url: c.ClickHouseURL, addrs: parsed.Addr,
 		options: ch.Options{
 			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
+			Settings:    sessionSettings(of),
 			Compression: compressionTo(parsed.Addr, c.Compression), ClientName: "corrosion-ingest", DialTimeout: 5 * time.Second,
 		},
 	}, nil
+}
+
+// sessionSettings are what the Distributed tables of a cluster need; of a single server, none.
+func sessionSettings(of cluster.Options) (settings []ch.Setting) {
+	if !of.Is() {
+		return nil
+	}
+	for name, value := range stores.ClusterSettings() {
+		settings = append(settings, ch.Setting{Key: name, Value: value, Important: true})
+	}
+	return settings
 }
 
 // serverStart tells one run of a ClickHouse server from the next.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"corrosion/schema"
+	"corrosion/schema/cluster"
 )
 
 // What is asked of ClickHouse beside inserting. Their texts are in testdata/questions.golden.
@@ -53,6 +54,11 @@ func (f insertFence) text(born, until int64) string {
 
 // healingWords are in the refusal of an INSERT that met a healer.
 const healingWords = "rollups are being healed"
+
+// own is the fence of a shard, into its own table.
+func (f insertFence) own() insertFence {
+	return insertFence{cluster.OwnSQL(f.head), cluster.OwnSQL(f.middle), f.tail}
+}
 
 func newInsertFence(table string) insertFence {
 	var names, structure []string

@@ -3,9 +3,12 @@ package schema
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"corrosion/schema/connect/stores"
 )
 
 // lossQuery counts, part by part, the rows beyond a limit of some seconds, with the bytes of the part that are theirs; a part
@@ -32,7 +35,38 @@ func Losses(ctx context.Context, conn driver.Conn, want Retention) ([]Loss, erro
 	if err := want.Validate(); err != nil {
 		return nil, err
 	}
-	tables, err := KeptTables(ctx, conn)
+	shards, err := stores.Shards(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("count losses: %w", err)
+	}
+	var all []Loss
+	for _, shard := range shards {
+		losses, err := lossesOf(ctx, shard, want)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range losses {
+			all = addLoss(all, l)
+		}
+	}
+	return all, nil
+}
+
+// addLoss counts what one more shard would lose.
+func addLoss(all []Loss, l Loss) []Loss {
+	at := slices.IndexFunc(all, func(other Loss) bool { return other.Table == l.Table })
+	if at < 0 {
+		return append(all, l)
+	}
+	all[at].Rows, all[at].Bytes, all[at].From = all[at].Rows+l.Rows, all[at].Bytes+l.Bytes, max(all[at].From, l.From)
+	if all[at].Oldest.IsZero() || !l.Oldest.IsZero() && l.Oldest.Before(all[at].Oldest) {
+		all[at].Oldest = l.Oldest
+	}
+	return all
+}
+
+func lossesOf(ctx context.Context, conn driver.Conn, want Retention) ([]Loss, error) {
+	tables, err := keptTables(ctx, conn)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -98,7 +99,8 @@ func migratePostgres(ctx context.Context, db *sql.DB, to int64) (int, error) {
 	return applied, nil
 }
 
-// MigrateClickHouse brings ClickHouse alone to the newest schema, making the database where it is missing.
+// MigrateClickHouse brings ClickHouse alone to the newest schema, every node of it where the URL names a cluster, making the
+// database where it is missing. A server is refused whose tables are those of the other kind.
 func MigrateClickHouse(ctx context.Context, url string) (applied int, err error) {
 	return migrateClickHouse(ctx, url, newest)
 }
@@ -108,7 +110,21 @@ func migrateClickHouse(ctx context.Context, url string, to int64) (applied int, 
 	if err != nil {
 		return 0, err
 	}
-	if err := ensureDatabase(ctx, options); err != nil {
+	_, spread, err := cluster.Split(url)
+	if err != nil {
+		return 0, err
+	}
+	if spread.Is() {
+		if applied, err = migrateCluster(ctx, options, spread, to); err != nil {
+			return applied, fmt.Errorf("migrate clickhouse: %w", err)
+		}
+		return applied, nil
+	}
+	err = ensureDatabase(ctx, options, Database)
+	if err == nil {
+		err = withConn(options, func(conn driver.Conn) error { return expectKind(ctx, conn, false) })
+	}
+	if err != nil {
 		return 0, fmt.Errorf("migrate clickhouse: %w", err)
 	}
 	db := clickhouse.OpenDB(options)
@@ -125,11 +141,15 @@ func runMigrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, files
 	if err != nil {
 		return 0, err
 	}
+	return runProvider(ctx, dialect, db, sub, to)
+}
+
+func runProvider(ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.FS, to int64, more ...goose.ProviderOption) (int, error) {
 	store, err := database.NewStore(dialect, migrationsTable)
 	if err != nil {
 		return 0, err
 	}
-	provider, err := goose.NewProvider("", db, sub, goose.WithStore(store))
+	provider, err := goose.NewProvider("", db, files, append(more, goose.WithStore(store))...)
 	if err != nil {
 		return 0, err
 	}
@@ -146,15 +166,17 @@ func runMigrations(ctx context.Context, dialect goose.Dialect, db *sql.DB, files
 	return len(results), err
 }
 
-// ensureDatabase makes the database; only a server that does not know it is asked to, for that right may be missing.
-func ensureDatabase(ctx context.Context, options *clickhouse.Options) error {
+// ensureDatabase makes a database; only a server that does not know it is asked to, for that right may be missing.
+func ensureDatabase(ctx context.Context, options *clickhouse.Options, name string) error {
 	if options.Auth.Database == "" {
 		options.Auth.Database = Database
 	}
 	if options.Auth.Database != Database {
 		return fmt.Errorf("the database must be %q, not %q", Database, options.Auth.Database)
 	}
-	err := withConn(options, func(conn driver.Conn) error { return conn.Ping(ctx) })
+	asked := *options
+	asked.Auth.Database = name
+	err := withConn(&asked, func(conn driver.Conn) error { return conn.Ping(ctx) })
 	var exception *clickhouse.Exception
 	if !errors.As(err, &exception) || exception.Code != unknownDatabase {
 		return err
@@ -162,7 +184,7 @@ func ensureDatabase(ctx context.Context, options *clickhouse.Options) error {
 	elsewhere := *options
 	elsewhere.Auth.Database = "default"
 	return withConn(&elsewhere, func(conn driver.Conn) error {
-		return conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+Database)
+		return conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+name)
 	})
 }
 

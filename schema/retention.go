@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"corrosion/schema/connect/stores"
 )
 
 const (
@@ -63,8 +66,32 @@ func resolutionOf(table string) Resolution {
 	return Fixed
 }
 
-// KeptTables reads from ClickHouse which tables have a limit, and which.
+// KeptTables reads from ClickHouse which tables have a limit, and which. Of a cluster, rows and bytes are those of all shards,
+// and where shards differ, the limit is the least.
 func KeptTables(ctx context.Context, conn driver.Conn) ([]KeptTable, error) {
+	shards, err := stores.Shards(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("read retention: %w", err)
+	}
+	all, err := keptTables(ctx, shards[0])
+	for _, shard := range shards[1:] {
+		if err != nil {
+			return nil, err
+		}
+		var tables []KeptTable
+		tables, err = keptTables(ctx, shard)
+		for _, t := range tables {
+			at := slices.IndexFunc(all, func(k KeptTable) bool { return k.Name == t.Name })
+			if at < 0 {
+				return nil, fmt.Errorf("read retention: only some shards have the table %s: run corrosion migrate", t.Name)
+			}
+			all[at].Rows, all[at].Bytes, all[at].Keep = all[at].Rows+t.Rows, all[at].Bytes+t.Bytes, min(all[at].Keep, t.Keep)
+		}
+	}
+	return all, err
+}
+
+func keptTables(ctx context.Context, conn driver.Conn) ([]KeptTable, error) {
 	rows, err := conn.Query(ctx, keptTablesQuery)
 	if err != nil {
 		return nil, fmt.Errorf("read retention: %w", err)
@@ -170,7 +197,23 @@ func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error
 	if err := want.Validate(); err != nil {
 		return err
 	}
-	tables, err := KeptTables(ctx, conn)
+	shards, err := stores.Shards(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("apply retention: %w", err)
+	}
+	for i, shard := range shards {
+		if err := applyRetention(ctx, shard, want); err != nil {
+			if len(shards) > 1 {
+				return fmt.Errorf("shard %d: %w", i+1, err)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func applyRetention(ctx context.Context, conn driver.Conn, want Retention) error {
+	tables, err := keptTables(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -185,7 +228,7 @@ func ApplyRetention(ctx context.Context, conn driver.Conn, want Retention) error
 			}
 		}
 	}
-	if tables, err = KeptTables(ctx, conn); err != nil {
+	if tables, err = keptTables(ctx, conn); err != nil {
 		return err
 	}
 	for _, t := range tables {

@@ -57,6 +57,9 @@ func later(a, b time.Time) time.Time {
 
 // readWatermark gives the engine's clock and the bound, both in steps of stored_at, rounded down as stored_at is.
 func (e *Exporter) readWatermark(ctx context.Context) (now, bound int64, err error) {
+	if e.store.Cluster() != "" {
+		return e.readWatermarks(ctx)
+	}
 	text, err := e.ask(ctx, "watermark", statement{text: e.watermark})
 	if err != nil {
 		return 0, 0, fmt.Errorf("read watermark: %w", err)
@@ -67,11 +70,60 @@ func (e *Exporter) readWatermark(ctx context.Context) (now, bound int64, err err
 	}
 	start := ms
 	if inserts > 0 {
-		const slack = 2 // the list is read after the clock, which errs the right way; this is for rounding
-		start = ms - oldest - slack
+		start = ms - oldest - watermarkSlack
 	}
 	step := schema.StoredAtStep.Milliseconds()
 	return ms / step, start / step, nil
+}
+
+// watermarkSlack is for rounding, ms: the list of INSERTs is read after the clock, which errs the right way.
+const watermarkSlack = 2
+
+// readWatermarks is readWatermark of a cluster, whose nodes each store by their own clock: now is the latest of these, and the
+// bound the earliest of the nodes' own.
+func (e *Exporter) readWatermarks(ctx context.Context) (now, bound int64, err error) {
+	clocks, err := e.askNodes(ctx, "node_clocks")
+	if err != nil {
+		return 0, 0, err
+	}
+	inserts, err := e.askNodes(ctx, "node_inserts")
+	if err != nil {
+		return 0, 0, err
+	}
+	step, first := schema.StoredAtStep.Milliseconds(), true
+	for node, clock := range clocks {
+		oldest, known := inserts[node]
+		if !known {
+			return 0, 0, fmt.Errorf("%w: node %d does not say what it inserts", ErrUnavailable, node)
+		}
+		start := clock - oldest - watermarkSlack
+		if first || start < bound {
+			bound, first = start, false
+		}
+		now = max(now, clock)
+	}
+	return now / step, bound / step, nil
+}
+
+// askNodes asks each node of the cluster for a number.
+func (e *Exporter) askNodes(ctx context.Context, question string) (map[int64]int64, error) {
+	raw, err := sqlFiles.ReadFile("sql/" + question + ".sql")
+	if err != nil {
+		return nil, err
+	}
+	text, err := e.ask(ctx, "watermark", statement{text: string(raw), params: map[string]string{"cluster": e.store.Cluster()}})
+	if err != nil {
+		return nil, fmt.Errorf("read watermark: %w", err)
+	}
+	answers := map[int64]int64{}
+	for line := range strings.Lines(text) {
+		var node, answer int64
+		if _, err := fmt.Sscan(line, &node, &answer); err != nil {
+			return nil, fmt.Errorf("read watermark: %w", err)
+		}
+		answers[node] = answer
+	}
+	return answers, nil
 }
 
 // Day is a UTC day and how many rows of an export it has.

@@ -5,7 +5,10 @@ import (
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"corrosion/schema/connect/stores"
 )
 
 const (
@@ -19,9 +22,9 @@ const (
 	deleteRows = "ALTER TABLE corrosion.`%s` DELETE WHERE license_id = '%s' SETTINGS mutations_sync = 2"
 )
 
-// Tables are the tables of ClickHouse that hold rows of licenses.
-func (w *Worker) tables(ctx context.Context) (names []string, err error) {
-	rows, err := w.deps.ClickHouse.Query(ctx, licenseTables)
+// tablesOf are the tables of one server that hold rows of licenses.
+func tablesOf(ctx context.Context, conn driver.Conn) (names []string, err error) {
+	rows, err := conn.Query(ctx, licenseTables)
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
@@ -39,29 +42,48 @@ func (w *Worker) tables(ctx context.Context) (names []string, err error) {
 // eraseClickHouse deletes where there are rows and waits until the parts are rewritten. ClickHouse keeps the files of the
 // old parts for some minutes (old_parts_lifetime) before it unlinks them.
 func (w *Worker) eraseClickHouse(ctx context.Context, license uuid.UUID, found Counts) error {
-	tables, err := w.tables(ctx)
+	shards, err := stores.Shards(ctx, w.deps.ClickHouse)
+	if err != nil {
+		return fmt.Errorf("erase from ClickHouse: %w", err)
+	}
+	erased := Counts{} // of all shards together, also where one fails
+	defer func() {
+		for place, n := range erased {
+			note(found, place, n)
+		}
+	}()
+	for _, shard := range shards {
+		if err := eraseShard(ctx, shard, license, erased); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eraseShard(ctx context.Context, conn driver.Conn, license uuid.UUID, erased Counts) error {
+	tables, err := tablesOf(ctx, conn)
 	if err != nil {
 		return err
 	}
 	for _, table := range tables {
-		n, err := w.count(ctx, table, license)
+		n, err := count(ctx, conn, table, license)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			continue
 		}
-		if err := w.deps.ClickHouse.Exec(ctx, fmt.Sprintf(deleteRows, table, license)); err != nil {
+		if err := conn.Exec(ctx, fmt.Sprintf(deleteRows, table, license)); err != nil {
 			return fmt.Errorf("delete from %s: %w", table, err)
 		}
-		note(found, "clickhouse."+table, n)
+		erased["clickhouse."+table] += n
 	}
 	return nil
 }
 
-func (w *Worker) count(ctx context.Context, table string, license uuid.UUID) (n uint64, err error) {
+func count(ctx context.Context, conn driver.Conn, table string, license uuid.UUID) (n uint64, err error) {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"table": table, "license": license.String()}))
-	if err := w.deps.ClickHouse.QueryRow(ctx, countRows).Scan(&n); err != nil {
+	if err := conn.QueryRow(ctx, countRows).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count %s: %w", table, err)
 	}
 	return n, nil

@@ -54,8 +54,9 @@ type stale struct {
 	samples                                              uint64
 	minutelyHours, hourlyHours, totalMinutes, totalHours []int64
 	// days, builds and daySamples describe the servers' days that are true.
-	days, builds []int64
-	daySamples   []uint64
+	days       []int64
+	builds     [][]int64
+	daySamples []uint64
 }
 
 // spans are the parts of an answer: hours fill [hourFrom, cut), raw and minutes fill [cut, to).

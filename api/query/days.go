@@ -13,9 +13,11 @@ const dayMillis = 24 * hourMillis
 
 // dayRows are the rows of one UTC day in server_daily that were computed at once, and found true.
 type dayRows struct {
-	// day is the day's start and built when it was computed, ms since the epoch; samples are how many it was computed from.
-	day, built int64
-	samples    uint64
+	// day is the day's start, ms since the epoch; samples are how many it was computed from.
+	day int64
+	// marks say when each shard computed its servers' rows: ms * 1000 + shard.
+	marks   []int64
+	samples uint64
 }
 
 // daySpan says which days may be asked for: those of the range and of the week before it, whose last hours tell whether a server's
@@ -84,9 +86,12 @@ func (d dayParts) arguments() []any {
 	if len(d.rows) == 0 {
 		return nil
 	}
-	days, builds := make([]uint32, len(d.rows)), make([]int64, len(d.rows))
-	for i, one := range d.rows {
-		days[i], builds[i] = uint32(one.day/1000), one.built
+	var days []uint64 // s * 1000 + shard
+	var builds []int64
+	for _, one := range d.rows {
+		for _, mark := range one.marks {
+			days, builds = append(days, uint64(one.day+mark%1000)), append(builds, mark/1000)
+		}
 	}
 	last := d.rows[len(d.rows)-1].day + dayMillis
 	return []any{

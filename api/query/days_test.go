@@ -13,7 +13,7 @@ import (
 
 func TestPartsOfDays(t *testing.T) {
 	at := func(d, hour, minute int) int64 { return utc(2026, 3, d, hour, minute, 0).UnixMilli() }
-	dayAt := func(d int) dayRows { return dayRows{at(d, 0, 0), 7, 10} }
+	dayAt := func(d int) dayRows { return dayRows{at(d, 0, 0), []int64{7}, 10} }
 	f := func(name string, from, to time.Time, known []dayRows, days []int, samples uint64, hours, restartHours []gap) {
 		t.Helper()
 		p := planSummary(Range{from, to}, utc(2026, 3, 10, 10, 37, 12), schema.DefaultRetention())

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/schematest"
 )
 
@@ -85,10 +86,16 @@ func (s scene) writeNetwork(t testing.TB, conn driver.Conn) {
 // refreshTotals computes what adds up over a license's servers, as ClickHouse does by itself every few minutes.
 func refreshTotals(t testing.TB, conn driver.Conn) {
 	t.Helper()
+	shards, err := stores.Shards(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, view := range []string{"license_hourly_totals_built", "license_minutely_totals_rest", "server_daily_built"} {
 		for _, do := range []string{"REFRESH", "WAIT"} {
-			if err := conn.Exec(t.Context(), "SYSTEM "+do+" VIEW corrosion."+view); err != nil {
-				t.Fatal(err)
+			for _, shard := range shards {
+				if err := shard.Exec(t.Context(), "SYSTEM "+do+" VIEW corrosion."+view); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}

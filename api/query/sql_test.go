@@ -96,7 +96,7 @@ func goldenLicenses(t *testing.T, files map[string][]statement) {
 	all := Scope{License: goldenLicense}
 	hour := utc(2026, 3, 10, 8, 0, 0).UnixMilli()
 	midnight := utc(2026, 3, 10, 0, 0, 0).UnixMilli()
-	some := stale{days: []int64{midnight - 6*dayMillis, midnight - 3*dayMillis}, builds: []int64{midnight, midnight + 1}, daySamples: []uint64{5, 6}, minutelyHours: []int64{hour}, hourlyHours: []int64{hour - 20*24*hourMillis}, totalMinutes: []int64{hour + 90*minute}, totalHours: []int64{hour - 9*24*hourMillis}}
+	some := stale{days: []int64{midnight - 6*dayMillis, midnight - 3*dayMillis}, builds: [][]int64{{midnight * 1000}, {(midnight + 1) * 1000}}, daySamples: []uint64{5, 6}, minutelyHours: []int64{hour}, hourlyHours: []int64{hour - 20*24*hourMillis}, totalMinutes: []int64{hour + 90*minute}, totalHours: []int64{hour - 9*24*hourMillis}}
 	for file, length := range map[string]time.Duration{"license_raw": day, "license_mixed": 30 * day} {
 		from := goldenNow.Add(-length).Truncate(time.Minute)
 		for _, agg := range []Agg{Avg, Sum, Min, Last, P95, Count} {

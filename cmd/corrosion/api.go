@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -157,8 +158,29 @@ type apiSettings struct {
 // mostDrain leaves an orderly stop time for the rest of its work.
 const mostDrain = stopLimit / 2
 
+// listen binds before links are made: they begin with the address, whose port is only then known where it is 0.
+func (r *roles) listen(l *listening) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(l.Listen)
+	if err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", l.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	// The server closes it first, unless it was never made.
+	r.onClose("listener", func(context.Context) error { _ = listener.Close(); return nil })
+	l.Listen = net.JoinHostPort(host, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	return listener, nil
+}
+
 // startAPI listens and serves until close; it returns the URL.
 func (r *roles) startAPI(s apiSettings) (string, error) {
+	listener, err := r.listen(&s.listening)
+	if err != nil {
+		return "", err
+	}
 	keys, err := auth.LoadOrCreateKeys(s.keyFile)
 	if err != nil {
 		return "", err
@@ -203,7 +225,7 @@ func (r *roles) startAPI(s apiSettings) (string, error) {
 		Registry: written, Events: events.New(r.pool, r.clickhouse, time.Now),
 		Exporter: exporter, Keys: keys, Licenses: r.book, Accounts: people.accounts, EarlyAccess: people.early, Erasures: erasures, Archives: archive.New(r.pool, exporter),
 		ExportJobs: jobs, Quotas: quotaBook{r.book, s.quotas},
-		Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
+		Listener: listener, Readiness: r.readiness(), Gatherer: r.registry, Registerer: r.registry, Logger: r.log,
 	}
 	if err := r.startModules(context.Background(), keys, s.modules, s.accountFlags.config(s.listening).PublicURL, &deps); err != nil {
 		return "", err

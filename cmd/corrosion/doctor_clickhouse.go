@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"corrosion/schema"
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
 
@@ -32,6 +33,13 @@ func (c *doctorCommand) checkClickHouse(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{{"clickhouse", err.Error(), "correct --clickhouse-url and its files"}}
 	}
+	_, of, err := cluster.Split(c.ClickHouseURL)
+	if err != nil {
+		return []finding{{"clickhouse", err.Error(), "correct --clickhouse-url"}}
+	}
+	if of.Is() {
+		return c.checkCluster(ctx, options, of)
+	}
 	var found []finding
 	for _, address := range options.Addr {
 		alone := *options
@@ -44,7 +52,34 @@ func (c *doctorCommand) checkClickHouse(ctx context.Context) []finding {
 	return found
 }
 
+// clusterRights are those of a node, whose own tables are in a database of their own.
+func clusterRights() []string {
+	var rights []string
+	for _, right := range clickHouseRights() {
+		rights = append(rights, right)
+		if own := strings.Replace(right, " ON "+cluster.Database+".*", " ON "+cluster.Own+".*", 1); own != right {
+			rights = append(rights, own)
+		}
+	}
+	return rights
+}
+
+// clickHouseHost checks a server, and what its own tables keep.
 func clickHouseHost(ctx context.Context, options *clickhouse.Options, address string) []finding {
+	found := clickHouseNode(ctx, options, address, clickHouseRights())
+	if len(found) == 1 { // it does not answer
+		return found
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return append(found, finding{"clickhouse", address + ": " + err.Error(), "check --clickhouse-url"})
+	}
+	defer conn.Close()
+	return append(found, retentionOf(ctx, conn))
+}
+
+// clickHouseNode checks a server by itself: one finding where it does not answer.
+func clickHouseNode(ctx context.Context, options *clickhouse.Options, address string, rights []string) []finding {
 	f := finding{what: "clickhouse", todo: "check host, port, TLS, user and password, and that the server listens"}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
@@ -63,7 +98,7 @@ func clickHouseHost(ctx context.Context, options *clickhouse.Options, address st
 	if !atLeast(version, leastClickHouse) {
 		f.todo = "install ClickHouse " + leastClickHouse + " or newer"
 	}
-	return []finding{f, clockOf("clickhouse", address, now, before), missingRights(ctx, conn, address), retentionOf(ctx, conn)}
+	return []finding{f, clockOf("clickhouse", address, now, before), missingRights(ctx, conn, address, rights)}
 }
 
 func retentionOf(ctx context.Context, conn driver.Conn) finding {
@@ -95,9 +130,9 @@ func clockOf(what, address string, there, before time.Time) finding {
 }
 
 // missingRights asks for each right by itself, so that all that lack are named.
-func missingRights(ctx context.Context, conn driver.Conn, address string) finding {
+func missingRights(ctx context.Context, conn driver.Conn, address string, rights []string) finding {
 	var missing []string
-	for _, right := range clickHouseRights() {
+	for _, right := range rights {
 		var granted uint8
 		if err := conn.QueryRow(ctx, "CHECK GRANT "+right).Scan(&granted); err != nil || granted == 0 {
 			missing = append(missing, right)

@@ -16,6 +16,7 @@ func allowedImports() []struct{ from, to string } {
 		{"corrosion/deploy/local/localtest", "corrosion/deploy/local"},
 		{"corrosion/schema/", "corrosion/schema"},
 		{"corrosion/schema", "corrosion/schema/connect"},
+		{"corrosion/schema", "corrosion/schema/cluster"},
 		{"corrosion/ingest", "corrosion/schema"},
 		{"corrosion/ingest", "corrosion/ingest"},
 		{"corrosion/deploy/backup", "corrosion/schema"},

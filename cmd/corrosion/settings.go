@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"corrosion/deploy/local"
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect"
 	"corrosion/schema/connect/stores"
 )
@@ -62,6 +63,11 @@ func (s *services) AfterApply() error {
 	}
 	if s.ClickHouseHTTPURL == "" && s.ClickHouseURL != "" {
 		s.ClickHouseHTTPURL = stores.HTTPFromNative(s.ClickHouseURL)
+	}
+	if _, of, err := cluster.Split(s.ClickHouseURL); err == nil && s.ClickHouseHTTPURL != "" {
+		if _, own, err := cluster.Split(s.ClickHouseHTTPURL); err == nil && !own.Is() {
+			s.ClickHouseHTTPURL = of.Join(s.ClickHouseHTTPURL)
+		}
 	}
 	return errors.Join(faults...)
 }

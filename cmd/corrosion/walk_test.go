@@ -160,7 +160,10 @@ func (w *person) invites(t *testing.T) {
 	t.Helper()
 	var invitation struct{ Link string }
 	w.ask("POST", "/api/license/invitations", w.access, fields{"email": "bob@example.org", "role": "viewer"}, &invitation, 201)
-	_, token, _ := strings.Cut(invitation.Link, "#token=")
+	page, token, _ := strings.Cut(invitation.Link, "#token=")
+	if !strings.HasPrefix(page, w.platform.Endpoints.HTTP+"/") {
+		t.Errorf("the link leads to %s, the platform is at %s", page, w.platform.Endpoints.HTTP)
+	}
 	bob := &person{platform: w.platform}
 	bob.take("/api/auth/invitations/accept", fields{"token": token, "password": "another good one", "name": "Bob", "delivery": "body"})
 	bob.ask("GET", "/api/analytics/summary?range=1h", bob.access, nil, nil, 200)

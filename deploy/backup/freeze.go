@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"corrosion/schema/insertgate"
 )
 
@@ -61,7 +63,7 @@ func (w *warehouse) freeze(ctx context.Context) (tables []string, at time.Time, 
 
 // clone holds INSERTs off while it clones.
 func (w *warehouse) clone(ctx context.Context, tables []string, lease time.Duration) (at time.Time, err error) {
-	gate := insertgate.Gate{Conn: w.conn, Lease: lease}
+	gate := insertgate.Gate{Conns: []driver.Conn{w.conn}, Lease: lease}
 	bound, open, err := gate.Shut(ctx)
 	if err != nil {
 		return at, err

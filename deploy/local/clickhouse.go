@@ -22,6 +22,8 @@ import (
 const (
 	// Database is the database of the program, and the user that owns it.
 	Database = "corrosion"
+	// ShardDatabase holds a cluster node's own rows; Database is over all nodes.
+	ShardDatabase = "corrosion_shard"
 	// OperatorUser is the read-only ClickHouse user.
 	OperatorUser = "operator"
 )
@@ -49,6 +51,8 @@ type ClickHouseConfig struct {
 	Binary string
 	// Extra is put into the configuration files as it stands.
 	Extra ClickHouseXML
+	// Cluster makes the server a node of one.
+	Cluster *ClusterNode
 	// NoRestart leaves a crashed server down.
 	NoRestart bool
 	// Logger hears of crashes and restarts; nil = silence.
@@ -57,6 +61,17 @@ type ClickHouseConfig struct {
 
 // ClickHouseXML is raw XML inside <clickhouse>, <profiles> and <users>.
 type ClickHouseXML struct{ Config, Profiles, Users string }
+
+// ClusterNode says which cluster a server belongs to: single servers on this
+// machine, a shard each, without Keeper and replicas.
+type ClusterNode struct {
+	// Name is the cluster's, Secret what its nodes know each other by.
+	Name, Secret string
+	// Ports are the native ports of all shards, in order.
+	Ports []int
+	// Shard is this server's own, from 1.
+	Shard int
+}
 
 // ClickHouse is a running server.
 type ClickHouse struct {
@@ -174,10 +189,19 @@ func (c *ClickHouse) prepare() error {
 		NativePort: c.config.NativePort, HTTPPort: c.config.HTTPPort,
 		Memory: c.config.Memory, CacheBytes: min(c.config.Memory/8, 256*mebibyte),
 		OperatorMemory: min(c.config.Memory/2, 2*gibibyte), ReaderMemory: min(c.config.Memory/4, 512*mebibyte), PoolSize: mergeThreads(),
+		Cluster: c.config.Cluster, Databases: c.databases(),
 		Tables: slices.Concat(ReadableTables(), ReadableViews()), Filtered: ReadableTables(), ClosedTableFunctions: closedTableFunctions(), Readers: readersData(c.config.Readers),
 		PasswordSHA256: sha256Hex(c.config.Password), OperatorSHA256: sha256Hex(c.config.OperatorPassword),
 		ExtraConfig: c.config.Extra.Config, ExtraProfiles: c.config.Extra.Profiles, ExtraUsers: c.config.Extra.Users,
 	})
+}
+
+// databases are those that hold what operators and readers read.
+func (c *ClickHouse) databases() []string {
+	if c.config.Cluster != nil {
+		return []string{Database, ShardDatabase}
+	}
+	return []string{Database}
 }
 
 func (c *ClickHouse) dataDir() string { return filepath.Join(c.config.Dir, "store") }

@@ -24,6 +24,8 @@ type configData struct {
 	Memory, CacheBytes        int64
 	OperatorMemory            int64
 	ReaderMemory              int64
+	Cluster                   *ClusterNode
+	Databases                 []string
 	Tables, Filtered          []string // what operators and readers read; those of it that hold rows
 	ClosedTableFunctions      []string
 	Readers                   []readerData
@@ -33,6 +35,9 @@ type configData struct {
 	ExtraConfig               string
 	ExtraProfiles, ExtraUsers string
 }
+
+// Owner is the database whose tables hold rows.
+func (d configData) Owner() string { return d.Databases[len(d.Databases)-1] }
 
 type readerData struct{ Name, PasswordSHA256 string }
 

@@ -42,7 +42,8 @@ const insertPatience = 0.3
 
 // Gate holds ingesters' INSERTs off for moments. It is not safe for concurrent use.
 type Gate struct {
-	Conn driver.Conn
+	// Conns are the server, or every replica of a shard: an INSERT may go to any.
+	Conns []driver.Conn
 	// Lease is how long INSERTs are held off at most, whatever becomes of the holder.
 	Lease time.Duration
 	// healer names the holder; every lock has a name of its own.
@@ -57,10 +58,17 @@ func (g *Gate) Shut(ctx context.Context) (bound context.Context, open func(), er
 		cancel()
 		late, stop := context.WithTimeout(context.WithoutCancel(ctx), g.Lease)
 		defer stop()
-		_ = g.Conn.Exec(late, unlockGate, g.healer, g.healer) // else it lapses
+		for _, conn := range g.Conns {
+			_ = conn.Exec(late, unlockGate, g.healer, g.healer) // else it lapses
+		}
 	}
-	if err = g.lock(bound); err == nil {
-		err = g.settle(bound)
+	for _, conn := range g.Conns {
+		if err = conn.Exec(bound, lockGate, g.healer, g.Lease.Microseconds()); err == nil {
+			err = g.settle(bound, conn)
+		}
+		if err != nil {
+			break
+		}
 	}
 	if err != nil {
 		open()
@@ -69,18 +77,11 @@ func (g *Gate) Shut(ctx context.Context) (bound context.Context, open func(), er
 	return bound, open, nil
 }
 
-func (g *Gate) lock(ctx context.Context) error {
-	if err := g.Conn.Exec(ctx, lockGate, g.healer, g.Lease.Microseconds()); err != nil {
-		return err
-	}
-	return nil
-}
-
 // settle waits for the INSERTs that may have begun before the lock was there.
-func (g *Gate) settle(ctx context.Context) error {
+func (g *Gate) settle(ctx context.Context, conn driver.Conn) error {
 	var healer string
 	var locked int64
-	if err := g.Conn.QueryRow(ctx, askGate).Scan(&healer, &locked); err != nil {
+	if err := conn.QueryRow(ctx, askGate).Scan(&healer, &locked); err != nil {
 		return err
 	}
 	if healer != g.healer {
@@ -89,14 +90,14 @@ func (g *Gate) settle(ctx context.Context) error {
 	patience := time.Now().Add(time.Duration(float64(g.Lease) * insertPatience))
 	killed := false
 	for {
-		ids, err := texts(ctx, g.Conn, askInserts, schema.IngestQueryPrefix, locked)
+		ids, err := texts(ctx, conn, askInserts, schema.IngestQueryPrefix, locked)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
 		if !killed && time.Now().After(patience) {
 			killed = true
 			for _, id := range ids {
-				if err := g.Conn.Exec(ctx, fmt.Sprintf(killInsert, quoting.Replace(id))); err != nil {
+				if err := conn.Exec(ctx, fmt.Sprintf(killInsert, quoting.Replace(id))); err != nil {
 					return err
 				}
 			}
@@ -109,15 +110,23 @@ func (g *Gate) settle(ctx context.Context) error {
 
 // Tidy forgets locks of long ago.
 func (g *Gate) Tidy(ctx context.Context) error {
+	var faults []error
+	for _, conn := range g.Conns {
+		faults = append(faults, tidy(ctx, conn))
+	}
+	return errors.Join(faults...)
+}
+
+func tidy(ctx context.Context, conn driver.Conn) error {
 	var locks uint64
 	var age int64
-	if err := g.Conn.QueryRow(ctx, ageOfGate).Scan(&locks, &age); err != nil {
+	if err := conn.QueryRow(ctx, ageOfGate).Scan(&locks, &age); err != nil {
 		return fmt.Errorf("look at the gate: %w", err)
 	}
 	if locks == 0 || age < 3600 {
 		return nil
 	}
-	return g.Conn.Exec(ctx, emptyGate)
+	return conn.Exec(ctx, emptyGate)
 }
 
 // texts reads one column of text.

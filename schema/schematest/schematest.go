@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
+	"corrosion/schema/connect/stores"
 )
 
 var migrateOnce struct {
@@ -51,11 +51,7 @@ func ClickHouse(t testing.TB) driver.Conn {
 // Connect opens any native ClickHouse URL; the connection closes with the test.
 func Connect(t testing.TB, url string) driver.Conn {
 	t.Helper()
-	options, err := clickhouse.ParseDSN(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
+	conn, err := stores.ClickHouse(url)
 	if err != nil {
 		t.Fatal(err)
 	}

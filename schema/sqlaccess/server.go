@@ -7,10 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"corrosion/schema/cluster"
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/pg"
 )
 
@@ -32,13 +35,38 @@ func (g *serverGranter) close(ctx context.Context, user string) error {
 	return g.exec(ctx, closeUser(user))
 }
 
+// exec runs statements; on a cluster on every node, for its own tables and for those over all shards.
 func (g *serverGranter) exec(ctx context.Context, statements []string) error {
-	for _, statement := range statements {
-		if err := g.conn.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("set up SQL access: %w", err) // never the statement: it may hold a digest
+	shards, err := stores.Shards(ctx, g.conn)
+	if err != nil {
+		return fmt.Errorf("set up SQL access: %w", err)
+	}
+	for _, shard := range shards {
+		for _, node := range stores.Replicas(shard) {
+			for _, statement := range onNode(statements, node != g.conn) {
+				if err := node.Exec(ctx, statement); err != nil {
+					return fmt.Errorf("set up SQL access: %w", err) // never the statement: it may hold a digest
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// onNode adds, for a node of a cluster, each statement about a table once more under the name that is not the node's own: a
+// connection to a node reads corrosion.samples as its own table, and `corrosion`.samples as it stands.
+func onNode(statements []string, clustered bool) []string {
+	if !clustered {
+		return statements
+	}
+	var all []string
+	for _, statement := range statements {
+		all = append(all, statement)
+		if over := strings.Replace(statement, " ON "+cluster.Database+".", " ON `"+cluster.Database+"`.", 1); over != statement {
+			all = append(all, over)
+		}
+	}
+	return all
 }
 
 // newPassword has 256 random bits.

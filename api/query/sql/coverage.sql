@@ -1,10 +1,11 @@
 {{- /* Where the license's own rollups may not be read: hours whose live rows count other samples than the servers' hours do, and
 minutes and hours whose totals were computed from other samples than are counted now. And the servers' days that were computed from
-what is counted now. ms since the epoch. */ -}}
+what is counted now. ms since the epoch. What was computed is kept by each shard of a cluster for its own servers; a single server's
+shardNum is 0. A day's marks say what was computed when, and by which shard: ms * 1000 + shard. */ -}}
 WITH
     {{- if .Days }}
     (
-        SELECT arraySort(groupArray((toInt64(toUnixTimestamp(day)) * 1000, toInt64(toUnixTimestamp64Milli(newest)), n)))
+        SELECT arraySort(groupArray((toInt64(toUnixTimestamp(day)) * 1000, marks, n)))
         FROM
         (
             SELECT toStartOfDay(hour) AS day, sum(l.samples) AS n, sum(l.players_sum) + sum(l.uptime_s_sum) AS sums
@@ -14,19 +15,24 @@ WITH
         ) AS now
         INNER JOIN
         (
-            SELECT day, argMax(each_n, built_at) AS n, argMax(each_sums, built_at) AS sums, max(built_at) AS newest
+            SELECT day, sum(shard_n) AS n, sum(shard_sums) AS sums, arraySort(groupArray(toInt64(toUnixTimestamp64Milli(newest)) * 1000 + shard)) AS marks
             FROM
             (
-                SELECT day, built_at, sum(s.samples) AS each_n, sum(s.checksum) AS each_sums
-                FROM corrosion.server_daily AS s
-                WHERE license_id = {license:UUID} AND day >= toDateTime({days_from:UInt32}, 'UTC') AND day < toDateTime({days_to:UInt32}, 'UTC')
-                GROUP BY day, built_at
+                SELECT day, shard, argMax(each_n, built_at) AS shard_n, argMax(each_sums, built_at) AS shard_sums, max(built_at) AS newest
+                FROM
+                (
+                    SELECT day, shardNum() AS shard, built_at, sum(s.samples) AS each_n, sum(s.checksum) AS each_sums
+                    FROM corrosion.server_daily AS s
+                    WHERE license_id = {license:UUID} AND day >= toDateTime({days_from:UInt32}, 'UTC') AND day < toDateTime({days_to:UInt32}, 'UTC')
+                    GROUP BY day, shard, built_at
+                )
+                GROUP BY day, shard
             )
             GROUP BY day
         ) AS built USING (day, n, sums)
     ) AS true_days
     {{- else }}
-    CAST([], 'Array(Tuple(Int64, Int64, UInt64))') AS true_days
+    CAST([], 'Array(Tuple(Int64, Array(Int64), UInt64))') AS true_days
     {{- end }}
 SELECT
     toUInt64(sum(counted)) AS samples,
@@ -43,9 +49,14 @@ SELECT
         ) AS now
         LEFT ANTI JOIN
         (
-            SELECT minute, argMax(t.samples, built_at) AS live
-            FROM corrosion.license_minutely_totals AS t
-            WHERE license_id = {license:UUID} AND minute >= toDateTime({body_from:UInt32}, 'UTC') AND minute < toDateTime({body_to:UInt32}, 'UTC')
+            SELECT minute, sum(of_shard) AS live
+            FROM
+            (
+                SELECT minute, shardNum() AS shard, argMax(t.samples, built_at) AS of_shard
+                FROM corrosion.license_minutely_totals AS t
+                WHERE license_id = {license:UUID} AND minute >= toDateTime({body_from:UInt32}, 'UTC') AND minute < toDateTime({body_to:UInt32}, 'UTC')
+                GROUP BY minute, shard
+            )
             GROUP BY minute
         ) AS built USING (minute, live)
     ) AS total_minutes,
@@ -61,9 +72,14 @@ SELECT
         ) AS now
         LEFT ANTI JOIN
         (
-            SELECT hour, argMax(t.samples, built_at) AS live
-            FROM corrosion.license_hourly_totals AS t
-            WHERE {{ template "hour_range" . }}
+            SELECT hour, sum(of_shard) AS live
+            FROM
+            (
+                SELECT hour, shardNum() AS shard, argMax(t.samples, built_at) AS of_shard
+                FROM corrosion.license_hourly_totals AS t
+                WHERE {{ template "hour_range" . }}
+                GROUP BY hour, shard
+            )
             GROUP BY hour
         ) AS built USING (hour, live)
     ) AS total_hours,

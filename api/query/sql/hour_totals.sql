@@ -26,15 +26,26 @@ FROM
 GROUP BY bucket
 {{- define "hour_weights" }}
     {{- if .Whole }}    SELECT
-        {{ .Bucket .HourMillis }} AS bucket
+        any(part_bucket) AS bucket
         {{- range .Columns }},
-        {{ .Name }}_weighted AS weighted{{ .Index }}, toUInt64({{ .Name }}_minutes) AS minutes{{ .Index }}
+        sum(part{{ .Index }}) AS weighted{{ .Index }}, toUInt64(greatest(bitCount(groupBitOr(mask{{ .Index }})), max(part_minutes{{ .Index }}))) AS minutes{{ .Index }}
         {{- end }}
-    FROM corrosion.license_hourly_totals
-    WHERE {{ template "hour_range" . }}
-        {{- if .Any "total_hours" }} AND NOT {{ .Within "total_hours" "hour" }}{{ end }}
-    ORDER BY hour, built_at DESC
-    LIMIT 1 BY hour
+    FROM
+    (
+        SELECT
+            {{ .Bucket .HourMillis }} AS part_bucket,
+            hour,
+            shardNum() AS shard
+            {{- range .Columns }},
+            {{ .Name }}_weighted AS part{{ .Index }}, {{ .Name }}_minutes AS part_minutes{{ .Index }}, {{ .Name }}_mask AS mask{{ .Index }}
+            {{- end }}
+        FROM corrosion.license_hourly_totals
+        WHERE {{ template "hour_range" . }}
+            {{- if .Any "total_hours" }} AND NOT {{ .Within "total_hours" "hour" }}{{ end }}
+        ORDER BY hour, built_at DESC
+        LIMIT 1 BY hour, shard
+    )
+    GROUP BY hour
         {{- if .Any "total_hours" }}
     UNION ALL
 {{ template "server_weights" . }}

@@ -107,8 +107,8 @@ SETTINGS short_circuit_function_evaluation = 'force_enable'
                     WHERE license_id = {license:UUID} AND ts >= fromUnixTimestamp64Milli({raw_to:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({tail_end_ms:Int64}, 'UTC')
                     GROUP BY server_id
 {{- end }}
-{{- /* The sets of days that were found true; a set is what was computed at once. */ -}}
+{{- /* The sets of days that were found true; a set is what a shard computed at once. */ -}}
 {{- define "day_range" -}}
 license_id = {license:UUID} AND day >= toDateTime({days_from:UInt32}, 'UTC') AND day < toDateTime({days_to:UInt32}, 'UTC')
-                AND toUnixTimestamp64Milli(built_at) = transform(toUnixTimestamp(day), {days:Array(UInt32)}, {builds:Array(Int64)}, toInt64(0))
+                AND toUnixTimestamp64Milli(built_at) = transform(toUInt64(toUnixTimestamp(day)) * 1000 + shardNum(), {days:Array(UInt64)}, {builds:Array(Int64)}, toInt64(0))
 {{- end }}

@@ -15,15 +15,25 @@ FROM
 GROUP BY bucket
 {{- define "minute_totals" }}
     {{- if .Whole }}    SELECT
-        toInt64(toUnixTimestamp(minute)) * 1000 AS slot
+        slot
         {{- range .Columns }},
-        {{ .Name }} AS total{{ .Index }}
+        sum(part{{ .Index }}) AS total{{ .Index }}
         {{- end }}
-    FROM corrosion.license_minutely_totals
-    WHERE license_id = {license:UUID} AND minute >= toDateTime({body_from:UInt32}, 'UTC') AND minute < toDateTime({body_to:UInt32}, 'UTC')
-        {{- if .Any "totals" }} AND NOT {{ .Within "totals" "minute" }}{{ end }}
-    ORDER BY minute, built_at DESC
-    LIMIT 1 BY minute
+    FROM
+    (
+        SELECT
+            toInt64(toUnixTimestamp(minute)) * 1000 AS slot,
+            shardNum() AS shard
+            {{- range .Columns }},
+            {{ .Name }} AS part{{ .Index }}
+            {{- end }}
+        FROM corrosion.license_minutely_totals
+        WHERE license_id = {license:UUID} AND minute >= toDateTime({body_from:UInt32}, 'UTC') AND minute < toDateTime({body_to:UInt32}, 'UTC')
+            {{- if .Any "totals" }} AND NOT {{ .Within "totals" "minute" }}{{ end }}
+        ORDER BY minute, built_at DESC
+        LIMIT 1 BY minute, shard
+    )
+    GROUP BY slot
         {{- if .Any "totals" }}
     UNION ALL
 {{ template "server_totals" . }}

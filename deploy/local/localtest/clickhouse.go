@@ -2,6 +2,7 @@ package localtest
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"corrosion/deploy/local"
@@ -21,6 +22,16 @@ const EnvClickHouseBinary = "CORROSION_CLICKHOUSE_BIN"
 type ClickHouseServer struct {
 	config local.ClickHouseConfig
 	server *local.ClickHouse
+}
+
+// EnvShards makes ClickHouse give the first node of a cluster of so many
+// shards.
+const EnvShards = "CORROSION_TEST_SHARDS"
+
+// Shards is how many shards the shared ClickHouse has; 1: it is a single server.
+func Shards() int {
+	n, _ := strconv.Atoi(os.Getenv(EnvShards))
+	return max(n, 1)
 }
 
 // ClickHouseOption changes the configuration of NewClickHouse.
@@ -49,9 +60,8 @@ func ClickHouse(t testing.TB) *ClickHouseServer {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.clickhouse == nil {
-		s := newClickHouse(shared.sharedDir(t, "clickhouse"))
-		s.Start(t)
-		shared.clickhouse = s
+		c := newCluster(t, Shards(), shared.sharedDir(t, "clickhouse"))
+		shared.clickhouse, shared.shards = c.Nodes[0], c.Nodes[1:]
 	}
 	return shared.clickhouse
 }
@@ -84,10 +94,20 @@ func newClickHouse(dir string) *ClickHouseServer {
 }
 
 // URL is the native URL of the user corrosion, clickhouse://….
-func (s *ClickHouseServer) URL() string { return s.server.NativeURL() }
+func (s *ClickHouseServer) URL() string {
+	if s.config.Cluster == nil {
+		return s.server.NativeURL()
+	}
+	return s.server.NativeURL() + "?cluster=" + s.config.Cluster.Name + "&replicated=false"
+}
 
 // HTTPURL is the HTTP URL of the user corrosion, http://…/?database=corrosion.
-func (s *ClickHouseServer) HTTPURL() string { return s.server.HTTPURL() }
+func (s *ClickHouseServer) HTTPURL() string {
+	if s.config.Cluster == nil {
+		return s.server.HTTPURL()
+	}
+	return s.server.HTTPURL() + "&cluster=" + s.config.Cluster.Name + "&replicated=false"
+}
 
 // Ports returns the native and the HTTP port, which stay the same over Stop,
 // Kill and Start.

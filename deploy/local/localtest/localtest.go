@@ -37,6 +37,7 @@ type process struct {
 	main       bool // Main was called
 	dir        string
 	clickhouse *ClickHouseServer
+	shards     []*ClickHouseServer // beside clickhouse
 	nats       *NATSServer
 	postgres   *PostgresServer
 }
@@ -98,6 +99,9 @@ func (p *process) close() error {
 	var err error
 	if p.clickhouse != nil {
 		err = errors.Join(err, p.clickhouse.stop())
+	}
+	for _, s := range p.shards {
+		err = errors.Join(err, s.stop())
 	}
 	if p.nats != nil {
 		err = errors.Join(err, p.nats.stop())

@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect"
 )
 
@@ -22,12 +23,19 @@ func ClickHouseOptions(raw string) (*clickhouse.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ClickHouse: %w", err)
 	}
+	base, spread, err := cluster.Split(base)
+	if err != nil {
+		return nil, fmt.Errorf("ClickHouse: %w", err)
+	}
 	if scheme, _, _ := strings.Cut(base, "://"); scheme != "clickhouse" && scheme != "tcp" {
 		return nil, errClickHouseURL
 	}
 	options, err := clickhouse.ParseDSN(base)
 	if err != nil {
 		return nil, errClickHouseURL // the error would show the password
+	}
+	if spread.Is() {
+		overShards(options)
 	}
 	if files == (connect.Files{}) {
 		return options, nil
@@ -69,10 +77,17 @@ func ClickHouse(raw string) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, spread, err := cluster.Split(raw)
+	if err != nil {
+		return nil, fmt.Errorf("ClickHouse: %w", err)
+	}
 	options.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse: %w", err)
+	}
+	if spread.Is() {
+		return &clustered{Conn: conn, name: spread.Name, options: options, open: map[string]driver.Conn{}}, nil
 	}
 	return conn, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect"
 )
 
@@ -20,6 +21,7 @@ type HTTP struct {
 	user     string
 	password string
 	files    connect.Files
+	cluster  string
 }
 
 // ClickHouseHTTP reads an http:// or https:// URL.
@@ -28,11 +30,22 @@ func ClickHouseHTTP(raw string) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ClickHouse HTTP: %w", err)
 	}
+	base, of, err := cluster.Split(base)
+	if err != nil {
+		return nil, fmt.Errorf("ClickHouse HTTP: %w", err)
+	}
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, errHTTPURL // the error would show the password
 	}
-	h := &HTTP{address: *u, files: files}
+	h := &HTTP{address: *u, files: files, cluster: of.Name}
+	if of.Is() {
+		values := u.Query()
+		for name, value := range ClusterSettings() {
+			values.Set(name, value)
+		}
+		h.address.RawQuery = values.Encode()
+	}
 	if u.User != nil {
 		h.user = u.User.Username()
 		h.password, _ = u.User.Password()
@@ -43,6 +56,9 @@ func ClickHouseHTTP(raw string) (*HTTP, error) {
 
 // Address is the URL with neither user nor files.
 func (h *HTTP) Address() url.URL { return h.address }
+
+// Cluster is the name of the cluster that the URL names; empty: it names none.
+func (h *HTTP) Cluster() string { return h.cluster }
 
 // SignIn puts the user's login into a request.
 func (h *HTTP) SignIn(request *http.Request) error {
@@ -89,6 +105,10 @@ func HTTPFromNative(native string) string {
 	if err != nil {
 		return ""
 	}
+	base, of, err := cluster.Split(base)
+	if err != nil {
+		return ""
+	}
 	front, query, _ := strings.Cut(base, "?")
 	_, front, found := strings.Cut(front, "://")
 	front, path, _ := strings.Cut(front, "/")
@@ -107,7 +127,7 @@ func HTTPFromNative(native string) string {
 	if path != "" {
 		out.RawQuery = url.Values{"database": {path}}.Encode()
 	}
-	joined, err := connect.Join(out.String(), files)
+	joined, err := connect.Join(of.Join(out.String()), files)
 	if err != nil {
 		return ""
 	}
