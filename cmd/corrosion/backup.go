@@ -63,6 +63,10 @@ func (c *restoreCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	// A backup that is not there should not cost the start of services.
+	if _, err := backup.ReadManifest(e.ctx, source); err != nil {
+		return fmt.Errorf("restore %s: %w", c.Source, err)
+	}
 	bars := &bars{e: e}
 	defer bars.finish()
 	return c.services.withPlatform(e, c.logging, true, func(p backup.Platform) error {
