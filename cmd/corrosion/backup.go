@@ -65,7 +65,7 @@ func (c *restoreCommand) Run(e *env) error {
 	}
 	// A backup that is not there should not cost the start of services.
 	if _, err := backup.ReadManifest(e.ctx, source); err != nil {
-		return fmt.Errorf("restore %s: %w", c.Source, err)
+		return err
 	}
 	bars := &bars{e: e}
 	defer bars.finish()
