@@ -68,7 +68,7 @@ func benchOn(t *testing.T, shards int) (figures []string) {
 	}
 	c := DefaultConfig()
 	c.ClickHouseURL = url
-	into, _, err := newStore(c, time.Now)
+	into, err := newStore(c, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/schema"
-	"corrosion/schema/cluster"
 	"corrosion/schema/connect"
 )
 
@@ -89,7 +88,7 @@ func New(c Config, d Deps) (*Ingester, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	inserts, name, err := newStore(c, d.Now)
+	inserts, err := newStore(c, d.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -100,28 +99,26 @@ func New(c Config, d Deps) (*Ingester, error) {
 		}
 		i.own = d.NATS
 	}
-	if err := i.build(c, d, inserts, name); err != nil {
+	if err := i.build(c, d, inserts); err != nil {
 		i.release()
 		return nil, err
 	}
 	return i, nil
 }
 
-// newStore is where rows go: one server, or the shards of a cluster, whose name it gives.
-func newStore(c Config, now func() time.Time) (store, string, error) {
-	_, of, err := cluster.Split(c.ClickHouseURL)
+// newStore is where rows go: one server, or the shards of a cluster.
+func newStore(c Config, now func() time.Time) (store, error) {
+	inserts, err := newInserter(c, now)
 	if err != nil {
-		return nil, "", fmt.Errorf("ingest: ClickHouseURL: %w", err)
+		return nil, err
 	}
-	if of.Is() {
-		s, err := newSpread(c, of.Name, now)
-		return s, of.Name, err
+	if inserts.cluster != "" {
+		return &spread{front: inserts}, nil
 	}
-	s, err := newInserter(c, now)
-	return s, "", err
+	return inserts, nil
 }
 
-func (i *Ingester) build(c Config, d Deps, inserts store, name string) error {
+func (i *Ingester) build(c Config, d Deps, inserts store) error {
 	js, err := jetstream.New(d.NATS)
 	if err != nil {
 		return fmt.Errorf("ingest: open jetstream: %w", err)
@@ -154,7 +151,7 @@ func (i *Ingester) build(c Config, d Deps, inserts store, name string) error {
 	}
 	i.pipeline = &pipeline{
 		config: c, instance: instance,
-		source: newPuller(d.NATS, js, c, i.status, d.Logger, &ledger{link: link, instance: instance, cluster: name}), store: inserts, graves: graves,
+		source: newPuller(d.NATS, js, c, i.status, d.Logger, &ledger{link: link, instance: instance}), store: inserts, graves: graves,
 		journal:  &ingestLog{link: logLink, timeout: c.InsertTimeout},
 		licenses: d.Licenses, status: i.status, metrics: i.metrics, now: d.Now, log: d.Logger, abort: i.abort,
 	}

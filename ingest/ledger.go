@@ -34,9 +34,8 @@ type ledger struct {
 	mu       sync.Mutex // covers link
 	link     link
 	instance string
-	// cluster is its name, and shards are links to each of it; nil until they were asked for.
-	cluster string
-	shards  []link
+	// shards are links to each node of a cluster; nil until they were asked for.
+	shards []link
 }
 
 // with lends the connection to ask.
@@ -64,7 +63,7 @@ func (l *ledger) close() {
 // again. Those of the previous owners are ended: their leases are lost.
 func (l *ledger) settle(ctx context.Context, previous []string) error {
 	return l.with(ctx, func(ctx context.Context, link *link) error {
-		if l.cluster == "" {
+		if link.cluster == "" {
 			return link.settle(ctx, previous)
 		}
 		if err := l.openShards(ctx, link); err != nil {
@@ -87,12 +86,12 @@ func (l *ledger) openShards(ctx context.Context, front *link) error {
 	if l.shards != nil {
 		return nil
 	}
-	all, err := front.shards(ctx, l.cluster)
+	all, err := front.shards(ctx)
 	if err != nil {
 		return err
 	}
 	for _, one := range all {
-		for _, addr := range one.addrs { // an INSERT may run on any replica
+		for _, addr := range one.Addrs { // an INSERT may run on any replica
 			l.shards = append(l.shards, front.to([]string{addr}))
 		}
 	}

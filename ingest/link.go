@@ -22,6 +22,8 @@ type link struct {
 	url     string
 	addrs   []string
 	options ch.Options
+	// cluster is the name of the cluster that the URL speaks of; empty for a single server, and for a link to one shard.
+	cluster string
 
 	client *ch.Client
 	conn   net.Conn
@@ -39,7 +41,7 @@ func newLink(c *Config) (link, error) {
 		return link{}, fmt.Errorf("ingest: ClickHouseURL: %w", err)
 	}
 	return link{
-		url: c.ClickHouseURL, addrs: parsed.Addr,
+		url: c.ClickHouseURL, addrs: parsed.Addr, cluster: of.Name,
 		options: ch.Options{
 			Database: parsed.Auth.Database, User: parsed.Auth.Username, Password: parsed.Auth.Password, TLS: parsed.TLS,
 			Settings:    sessionSettings(of),

@@ -76,7 +76,7 @@ func batchIsStoredShardByShard(t *testing.T, c *localtest.ClickHouseCluster) {
 	t.Helper()
 	config := DefaultConfig()
 	config.ClickHouseURL, config.InsertTimeout = c.URL(), 20*time.Second
-	s, err := newSpread(config, localtest.ClusterName, time.Now)
+	s, err := newStore(config, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

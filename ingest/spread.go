@@ -8,50 +8,44 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
 	"corrosion/schema/cluster"
+	"corrosion/schema/connect/stores"
 )
 
 // askShards gives the nodes of a cluster as the server knows them.
 const askShards = "SELECT shard_num, shard_weight, host_name, port FROM system.clusters WHERE cluster = {cluster:String} ORDER BY shard_num, replica_num"
 
-// shardNodes are the nodes of one shard, and how many parts of the servers it holds.
-type shardNodes struct {
-	weight uint32
-	addrs  []string
-}
-
 // shards asks which shards a cluster has, in the order of their numbers.
-func (l *link) shards(ctx context.Context, name string) ([]shardNodes, error) {
+func (l *link) shards(ctx context.Context) ([]stores.Shard, error) {
 	var number, weight proto.ColUInt32
 	var host proto.ColStr
 	var port proto.ColUInt16
 	err := l.do(ctx, "ask for the shards", ch.Query{
-		Body: askShards, Parameters: ch.Parameters(map[string]any{"cluster": name}),
+		Body: askShards, Parameters: ch.Parameters(map[string]any{"cluster": l.cluster}),
 		Result: proto.Results{{Name: "shard_num", Data: &number}, {Name: "shard_weight", Data: &weight}, {Name: "host_name", Data: &host}, {Name: "port", Data: &port}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	var all []shardNodes
+	var all []stores.Shard
 	for i := range number {
 		if i == 0 || number[i] != number[i-1] {
-			all = append(all, shardNodes{weight: weight[i]})
+			all = append(all, stores.Shard{Weight: weight[i]})
 		}
 		s := &all[len(all)-1]
-		s.addrs = append(s.addrs, net.JoinHostPort(host.Row(i), strconv.Itoa(int(port[i]))))
+		s.Addrs = append(s.Addrs, net.JoinHostPort(host.Row(i), strconv.Itoa(int(port[i]))))
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("ask for the shards: the server knows no cluster %q: %w", name, errRefused)
+		return nil, fmt.Errorf("ask for the shards: the server knows no cluster %q: %w", l.cluster, errRefused)
 	}
 	return all, nil
 }
 
-// to is a link of the same settings to other addresses.
+// to is a link of the same settings to the addresses of one shard.
 func (l *link) to(addrs []string) link {
 	return link{url: l.url, addrs: addrs, options: l.options}
 }
@@ -61,18 +55,9 @@ func (l *link) to(addrs []string) link {
 // was started anew, is dealt with as a single server is, and what the others have stored stays stored. The cluster is asked
 // for once; its shards must not change while ingesters run. It is not safe for concurrent use.
 type spread struct {
-	front *inserter // for what is asked of all shards
-	name  string
+	front *inserter   // for what is asked of all shards
 	parts []*inserter // by shard; nil until the cluster was asked
 	slots cluster.Slots
-}
-
-func newSpread(c Config, name string, now func() time.Time) (*spread, error) {
-	front, err := newInserter(c, now)
-	if err != nil {
-		return nil, err
-	}
-	return &spread{front: front, name: name}, nil
 }
 
 func (s *spread) open(ctx context.Context) error {
@@ -82,15 +67,15 @@ func (s *spread) open(ctx context.Context) error {
 	if err := s.front.connect(ctx); err != nil {
 		return err
 	}
-	all, err := s.front.shards(ctx, s.name)
+	all, err := s.front.shards(ctx)
 	if err != nil {
 		return err
 	}
 	var weights []uint32
 	for _, one := range all {
 		part := *s.front
-		part.link, part.fence = s.front.to(one.addrs), s.front.fence.own()
-		s.parts, weights = append(s.parts, &part), append(weights, one.weight)
+		part.link, part.fence = s.front.to(one.Addrs), s.front.fence.own()
+		s.parts, weights = append(s.parts, &part), append(weights, one.Weight)
 	}
 	s.slots = cluster.NewSlots(weights)
 	return nil

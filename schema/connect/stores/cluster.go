@@ -64,7 +64,7 @@ func Topology(ctx context.Context, conn driver.Conn, name string) ([]Shard, erro
 		return nil, fmt.Errorf("read the shards of %s: %w", name, err)
 	}
 	if len(shards) == 0 {
-		return nil, fmt.Errorf("the server knows no cluster %q: see remote_servers in docs/production.md", name)
+		return nil, fmt.Errorf("the server knows no cluster %q: see remote_servers in docs/cluster.md", name)
 	}
 	return shards, nil
 }

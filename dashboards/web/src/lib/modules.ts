@@ -180,6 +180,21 @@ export const rolloutLabel = (status: Rollout['status']): string => rolloutLabels
 export const isOpenRollout = (status: Rollout['status']): boolean =>
   ['running', 'paused', 'rolling-back'].includes(status)
 
+/** The versions of a module that can be chosen, the latest first under an empty value; deprecated ones where they may be. */
+export function versionOptions(module: Module, deprecated: boolean): { value: string; label: string }[] {
+  const others = (module.versions ?? []).filter(
+    (v) =>
+      v.version !== module.version && (v.status === 'published' || (deprecated && v.status === 'deprecated')),
+  )
+  return [
+    { value: '', label: `The latest, ${module.version ?? '–'}` },
+    ...others.map(({ version, status }) => ({
+      value: version,
+      label: status === 'deprecated' ? `${version}, deprecated` : version,
+    })),
+  ]
+}
+
 /** How many batches so many servers make. */
 export const batchesOf = (servers: number, size: number): number =>
   servers <= 0 || size <= 0 ? 0 : Math.ceil(servers / size)
