@@ -39,6 +39,9 @@ const (
 	horizonMargin = 10 * time.Minute
 	// unsafeSpan is how long before an unclean end of ClickHouse its parts are looked at again.
 	unsafeSpan = 15 * time.Minute
+	// insertPatience is the part of a lease after which an INSERT that does not end is killed; what rollups lack of it, the
+	// pass that holds the lock finds.
+	insertPatience = 0.3
 	// healTries is how often a day is healed before the run fails; what hinders it passes.
 	healTries = 4
 )
@@ -64,7 +67,7 @@ func (a *Aggregator) verify(ctx context.Context, run *Run) error {
 
 func (a *Aggregator) verifySite(ctx context.Context, run *Run, s site, progress func(done, total int64)) error {
 	p := &pass{Aggregator: a, site: s, conn: s.conn, log: a.Runner.log, run: run, left: map[hourKey]bool{}}
-	p.gate = &insertgate.Gate{Conns: stores.Replicas(p.conn), Lease: a.config.LockLease}
+	p.gate = &insertgate.Gate{Conns: stores.Replicas(p.conn), Lease: a.config.LockLease, KillAfter: time.Duration(float64(a.config.LockLease) * insertPatience)}
 	var err error
 	if p.rollups, err = loadRollups(ctx, p.conn, schema.Rollups()); err != nil {
 		return err

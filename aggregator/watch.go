@@ -12,6 +12,7 @@ func (a *Aggregator) watch() {
 	tick := time.NewTicker(a.config.WatchEvery)
 	defer tick.Stop()
 	var last time.Time // of a run for days that keep changing
+	var told string    // why it wants to run
 	for {
 		select {
 		case <-a.ctx.Done():
@@ -23,10 +24,13 @@ func (a *Aggregator) watch() {
 		if err != nil || why == "" {
 			continue
 		}
-		a.Runner.log.Info("verifying ahead of the schedule", "because", why)
+		if why != told { // the pass that holds the lock meanwhile may take long
+			told = why
+			a.Runner.log.Info("verifying ahead of the schedule", "because", why)
+		}
 		_, err = a.RunNow(a.ctx, verifyJob, OnEvent, Window{}, nil)
 		if !errors.Is(err, ErrBusy) {
-			last = a.now()
+			last, told = a.now(), ""
 		}
 		a.report(verifyJob, err)
 	}

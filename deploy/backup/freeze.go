@@ -20,11 +20,12 @@ const (
 	askNow    = `SELECT now64(3)`
 )
 
-// How long INSERTs are held off at most, at first and in the last of the tries, and how often it is tried.
+// How long INSERTs are held off at most in the first try, each further one for twice as long, and for how long it is tried:
+// another holder may have the gate. INSERTs under way are waited for and never killed, for that would leave rollups short.
 const (
-	firstLease  = 5 * time.Second
-	freezeTries = 4
-	tryPause    = time.Second
+	firstLease = 10 * time.Second
+	freezeFor  = 3 * time.Minute
+	tryPause   = time.Second
 )
 
 // freeze clones every table as of one instant, by hard links. Nothing is merged in the clones, so they stay as they are.
@@ -35,18 +36,21 @@ func (w *warehouse) freeze(ctx context.Context) (tables []string, at time.Time, 
 	if tables, err = w.texts(ctx, askTables); err != nil {
 		return nil, at, fmt.Errorf("list tables of ClickHouse: %w", err)
 	}
-	lease := firstLease
-	for try := 1; ; try++ {
+	lease, begun := firstLease, time.Now()
+	for {
 		if at, err = w.clone(ctx, tables, lease); err == nil {
 			break
 		}
-		if ctx.Err() != nil || try == freezeTries || !errors.Is(err, insertgate.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
+		late := errors.Is(err, context.DeadlineExceeded)
+		if ctx.Err() != nil || time.Since(begun) > freezeFor || !late && !errors.Is(err, insertgate.ErrBusy) {
 			return nil, at, fmt.Errorf("clone the tables of ClickHouse: %w", err)
 		}
 		if err := w.thaw(ctx); err != nil {
 			return nil, at, err
 		}
-		lease *= 2
+		if late {
+			lease = min(2*lease, time.Minute)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, at, ctx.Err()

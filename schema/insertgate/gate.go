@@ -36,16 +36,15 @@ var ErrBusy = errors.New("the gate of inserts is busy")
 // quoting escapes text for a literal in SQL.
 var quoting = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
-// insertPatience is the part of a lease after which an INSERT that does not end is killed: its client waits, and sends
-// its rows again when it has made sure that they are not stored.
-const insertPatience = 0.3
-
 // Gate holds ingesters' INSERTs off for moments. It is not safe for concurrent use.
 type Gate struct {
 	// Conns are the server, or every replica of a shard: an INSERT may go to any.
 	Conns []driver.Conn
 	// Lease is how long INSERTs are held off at most, whatever becomes of the holder.
 	Lease time.Duration
+	// KillAfter is when an INSERT of before that has not ended is killed: its client sends its rows again when it has made sure
+	// that they are not stored, and rollups may lack what the views had not done. 0: never.
+	KillAfter time.Duration
 	// healer names the holder; every lock has a name of its own.
 	healer string
 }
@@ -87,8 +86,8 @@ func (g *Gate) settle(ctx context.Context, conn driver.Conn) error {
 	if healer != g.healer {
 		return ErrBusy
 	}
-	patience := time.Now().Add(time.Duration(float64(g.Lease) * insertPatience))
-	killed := false
+	patience := time.Now().Add(g.KillAfter)
+	killed := g.KillAfter == 0
 	for {
 		ids, err := texts(ctx, conn, askInserts, schema.IngestQueryPrefix, locked)
 		if err != nil || len(ids) == 0 {
