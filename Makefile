@@ -16,7 +16,7 @@ NPM_CI  := npm ci --no-audit --no-fund --loglevel=error
 RACE    := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v cc >/dev/null 2>&1 && echo -race)
 PURE    := ./schema/wire ./ingest/replay ./ingest ./deploy/backup
 
-.PHONY: help run agent sbom test bench chaos soak bench-ingest bench-fresh bench-storm bench-growth bench-query bench-shards bench-export bench-live bench-api bench-backup bench-web lint generate build clean engines web test-go test-shards test-web test-e2e truth
+.PHONY: help run agent sbom test bench chaos soak bench-ingest bench-fresh bench-storm bench-growth bench-query bench-shards bench-export bench-live bench-api bench-backup bench-capacity bench-web lint generate build clean engines web test-go test-shards test-web test-e2e truth
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -145,6 +145,9 @@ bench-api: engines ## requests/s and p99 of me, summary and modules beside a bar
 
 bench-backup: engines ## back 10 million rows up, check and restore them (-bench.backup-rows)
 	go test ./deploy/backup -count=1 -run '^TestBenchBackup$$' -v -timeout 60m -args -bench.backup $(ARGS)
+
+bench-capacity: engines ## what 100 to 100,000 simulated servers cost in processor time and disk, for docs/capacity.md
+	go test ./cmd/corrosion -count=1 -run '^TestBenchCapacity$$' -v -timeout 60m -args -bench.capacity $(ARGS)
 
 bench-web: build engines ## in a real browser: time to the first chart, long tasks beside 5,000 live servers, panning 30 days
 	@$(WEB)/e2e/run.sh bench
