@@ -28,7 +28,7 @@ type Platform struct {
 	NATS              *nats.Conn
 	// ModuleDir has the plugin files of the catalogue; a directory that is missing has none.
 	ModuleDir string
-	// Listen is how long a restore listens for ingesters at work; 0: a second and a half, for they speak every second.
+	// Listen is how long a restore listens for ingesters at work; 0: three seconds, for they speak every second.
 	Listen time.Duration
 	// Replicas is how many NATS servers keep each restored stream; 0: one.
 	Replicas int

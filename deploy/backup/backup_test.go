@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -166,6 +167,7 @@ func refusesFull(t *testing.T, source backup.Target, full *site) {
 		t.Errorf("a full ClickHouse: %v", err)
 	}
 	full.start()
+	full.platform.Listen = 30 * time.Second // it ends with the first word
 	if _, err = backup.Restore(t.Context(), full.platform, source, quiet); !errors.Is(err, backup.ErrNotEmpty) || !strings.Contains(err.Error(), "ingester is at work") {
 		t.Errorf("a platform at work: %v", err)
 	}

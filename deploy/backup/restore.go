@@ -87,7 +87,7 @@ func (r *restoring) look(ctx context.Context) error {
 // aliveSubject is where ingesters say that they are there, every second by default.
 const (
 	aliveSubject = "corrosion_ingest.alive"
-	aliveWait    = 1500 * time.Millisecond
+	aliveWait    = 3 * time.Second
 )
 
 // quiet refuses to restore under a platform that is at work.
