@@ -17,7 +17,7 @@ import (
 // plain kind, and holds what the table holds; parts are waited for.
 func TestClonesOfReplicatedTables(t *testing.T) {
 	conn := schematest.ClickHouse(t)
-	asReplicated := strings.Replace(askTables, "FROM system.tables", "FROM (SELECT database, name, concat('Replicated', engine) AS engine, partition_key, sorting_key FROM system.tables)", 1)
+	asReplicated := strings.Replace(askTables, "FROM system.tables", "FROM (SELECT database, name, concat('Replicated', engine) AS engine, engine_full FROM system.tables)", 1)
 	rows, err := conn.Query(t.Context(), asReplicated)
 	if err != nil {
 		t.Fatal(err)
