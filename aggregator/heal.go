@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
 
@@ -22,8 +23,7 @@ const (
 		FROM system.parts WHERE database = 'corrosion' AND table IN (?) AND active AND partition = ?`
 	askMerging = `SELECT toString(table) FROM system.merges WHERE database = 'corrosion' AND table IN (?)`
 	// askEngine says what a staging table needs beside the columns; nothing where the engine can be taken over, too.
-	askEngine = `SELECT if(startsWith(engine, 'Replicated'), concat(' ENGINE = ', substring(engine, 11), if(partition_key = '', '', concat(' PARTITION BY ', partition_key)), ' ORDER BY (', sorting_key, ')'), '')
-		FROM system.tables WHERE database = 'corrosion' AND name = ?`
+	askEngine   = `SELECT ` + cluster.PlainEngine + ` FROM system.tables WHERE database = 'corrosion' AND name = ?`
 	askStagings = `SELECT name FROM system.tables WHERE database = 'corrosion' AND startsWith(name, 'heal_')`
 )
 

@@ -53,13 +53,16 @@ func (c *doctorCommand) checkClickHouse(ctx context.Context) []finding {
 }
 
 // clusterRights are those of a node, whose own tables are in a database of their own.
-func clusterRights() []string {
+func clusterRights(of cluster.Options) []string {
 	var rights []string
 	for _, right := range clickHouseRights() {
 		rights = append(rights, right)
 		if own := strings.Replace(right, " ON "+cluster.Database+".*", " ON "+cluster.Own+".*", 1); own != right {
 			rights = append(rights, own)
 		}
+	}
+	if of.Replicated {
+		rights = append(rights, "SYSTEM SYNC REPLICA ON "+cluster.Own+".*") // for backups
 	}
 	return rights
 }

@@ -30,7 +30,7 @@ func (c *doctorCommand) checkCluster(ctx context.Context, options *clickhouse.Op
 	}
 	found := []finding{{what: "clickhouse", saw: fmt.Sprintf("cluster %s: %d shards, %d nodes", of.Name, nodes[len(nodes)-1].Shard, len(nodes))}}
 	for _, n := range nodes {
-		one := clickHouseNode(ctx, n.At(options), n.Addr, clusterRights())
+		one := clickHouseNode(ctx, n.At(options), n.Addr, clusterRights(of))
 		found = append(found, one...)
 		if one[0].todo != "" {
 			continue // it does not answer

@@ -58,6 +58,9 @@ func Take(ctx context.Context, p Platform, target Target, progress Progress) (*M
 		return nil, err
 	}
 	defer warehouse.close()
+	if err := warehouse.openShards(ctx, p.ClickHouseURL); err != nil {
+		return nil, err
+	}
 	streams, err := openStreams(p.NATS)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,10 @@ func (t *taking) bytes(step string) func(n int) {
 // run keeps to the order that doc.go explains.
 func (t *taking) run(ctx context.Context) (*Manifest, error) {
 	m := &t.manifest
-	m.Format, m.ID, m.BegunAt = Format, uuid.New(), time.Now().UTC()
+	m.Format, m.ID, m.BegunAt = formatFirst, uuid.New(), time.Now().UTC()
+	if n := len(t.warehouse.shards); n > 1 {
+		m.Format, m.ClickHouse.Shards = formatShards, n
+	}
 	if err := t.versions(ctx); err != nil {
 		return nil, err
 	}
@@ -117,6 +123,9 @@ func (t *taking) versions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.sameVersions(ctx, clickhouse.Applied); err != nil {
+		return err
+	}
 	postgres, err := schema.PostgresVersion(ctx, t.PostgresURL)
 	if err != nil {
 		return err
@@ -136,6 +145,27 @@ func (t *taking) versions(ctx context.Context) error {
 	}
 	t.manifest.RawDays, t.manifest.HourlyDays = int(retention.Raw/day), int(retention.Hourly/day)
 	return t.ClickHouse.QueryRow(ctx, askVersion).Scan(&t.manifest.ClickHouse.Version)
+}
+
+// sameVersions wants every server of a cluster there, and at the same schema.
+func (t *taking) sameVersions(ctx context.Context, want int64) error {
+	if t.warehouse.cluster == "" {
+		return nil
+	}
+	nodes, err := schema.Nodes(ctx, t.ClickHouseURL)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		v, err := schema.NodeVersion(ctx, t.ClickHouseURL, n)
+		if err != nil {
+			return fmt.Errorf("shard %d of ClickHouse, %s: %w", n.Shard, n.Addr, err)
+		}
+		if v.Applied != want {
+			return fmt.Errorf("shard %d of ClickHouse, %s: its schema is at %d and another server's at %d: run `corrosion migrate` first", n.Shard, n.Addr, v.Applied, want)
+		}
+	}
+	return nil
 }
 
 // stores takes both databases: the instant of ClickHouse first, then all of Postgres, then the clones.

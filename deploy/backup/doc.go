@@ -5,7 +5,9 @@
 //
 //   - Streams (streams.go), by JetStream's own snapshots: sequences, times and headers stay as they are. Taken first.
 //   - ClickHouse (freeze.go): while INSERTs are held off for a moment, every table is cloned by hard links, so that samples
-//     and rollups are of one instant; the clones are then read in peace (warehouse.go), a file a table and partition.
+//     and rollups are of one instant; the clones are then read in peace (warehouse.go), a file a table and partition. Of a
+//     cluster all shards are cloned at that instant (shards.go), a file a table, partition and shard; put together they are
+//     the tables of one server, into which alone a backup is restored.
 //   - Postgres (postgres.go): every table in one REPEATABLE READ snapshot, as COPY writes it. Taken after ClickHouse, so
 //     that each license that has samples is there.
 //   - Dead letters, after the streams that they are about.

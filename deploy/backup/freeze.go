@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -28,94 +29,132 @@ const (
 	tryPause   = time.Second
 )
 
-// freeze clones every table as of one instant, by hard links. Nothing is merged in the clones, so they stay as they are.
-func (w *warehouse) freeze(ctx context.Context) (tables []string, at time.Time, err error) {
+// freeze clones every table as of one instant, by hard links, on the first replica of every shard. Nothing is merged in the
+// clones, so they stay as they are.
+func (w *warehouse) freeze(ctx context.Context) (tables []source, at time.Time, err error) {
 	if err := w.thaw(ctx); err != nil { // what one that died left behind
 		return nil, at, err
 	}
-	if tables, err = w.texts(ctx, askTables); err != nil {
-		return nil, at, fmt.Errorf("list tables of ClickHouse: %w", err)
+	if tables, err = w.sources(ctx); err != nil {
+		return nil, at, err
 	}
+	if at, err = w.cloneInTime(ctx, tables); err != nil {
+		return nil, at, err
+	}
+	return tables, at, w.each(func(s shard) error {
+		for _, t := range tables {
+			if err := s.conn.Exec(ctx, "SYSTEM STOP MERGES corrosion."+clonePrefix+t.name); err != nil {
+				return fmt.Errorf("stop merges of the clone of %s: %w", t.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// cloneInTime tries until INSERTs could be held off for long enough.
+func (w *warehouse) cloneInTime(ctx context.Context, tables []source) (at time.Time, err error) {
 	lease, begun := firstLease, time.Now()
 	for {
+		if err := w.catchUp(ctx, tables); err != nil { // most of it while INSERTs go on
+			return at, err
+		}
 		if at, err = w.clone(ctx, tables, lease); err == nil {
-			break
+			return at, nil
 		}
 		late := errors.Is(err, context.DeadlineExceeded)
 		if ctx.Err() != nil || time.Since(begun) > freezeFor || !late && !errors.Is(err, insertgate.ErrBusy) {
-			return nil, at, fmt.Errorf("clone the tables of ClickHouse: %w", err)
+			return at, fmt.Errorf("clone the tables of ClickHouse: %w", err)
 		}
 		if err := w.thaw(ctx); err != nil {
-			return nil, at, err
+			return at, err
 		}
 		if late {
 			lease = min(2*lease, time.Minute)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, at, ctx.Err()
+			return at, ctx.Err()
 		case <-time.After(tryPause):
 		}
 	}
-	for _, table := range tables {
-		if err := w.conn.Exec(ctx, "SYSTEM STOP MERGES corrosion."+clonePrefix+table); err != nil {
-			return nil, at, fmt.Errorf("stop merges of the clone of %s: %w", table, err)
-		}
-	}
-	return tables, at, nil
 }
 
-// clone holds INSERTs off while it clones.
-func (w *warehouse) clone(ctx context.Context, tables []string, lease time.Duration) (at time.Time, err error) {
-	gate := insertgate.Gate{Conns: []driver.Conn{w.conn}, Lease: lease}
+// clone holds INSERTs off on every replica of every shard while it clones.
+func (w *warehouse) clone(ctx context.Context, tables []source, lease time.Duration) (at time.Time, err error) {
+	gate := insertgate.Gate{Conns: w.replicas(), Lease: lease}
 	bound, open, err := gate.Shut(ctx)
 	if err != nil {
 		return at, err
 	}
 	defer open()
-	if err := w.conn.QueryRow(bound, askNow).Scan(&at); err != nil {
+	if err := w.catchUp(bound, tables); err != nil {
 		return at, err
 	}
-	for _, table := range tables {
-		if err := w.conn.Exec(bound, "CREATE TABLE corrosion."+clonePrefix+table+" CLONE AS corrosion."+table); err != nil {
-			return at, fmt.Errorf("clone %s: %w", table, err)
-		}
+	if err := w.shards[0].conn.QueryRow(bound, askNow).Scan(&at); err != nil {
+		return at, err
 	}
-	return at, bound.Err()
+	err = w.each(func(s shard) error {
+		for _, t := range tables {
+			if err := s.conn.Exec(bound, t.clone()); err != nil {
+				return fmt.Errorf("clone %s: %w", t.name, err)
+			}
+		}
+		return nil
+	})
+	return at, errors.Join(err, bound.Err())
 }
 
-// thaw removes the clones.
+// clone is the statement that makes a table's clone, which is one server's alone.
+func (s source) clone() string {
+	return "CREATE TABLE corrosion." + clonePrefix + s.name + " CLONE AS corrosion." + s.name + s.engine
+}
+
+// thaw removes the clones of every shard, wherever they are.
 func (w *warehouse) thaw(ctx context.Context) error {
-	clones, err := w.texts(ctx, askClones)
+	return w.each(func(s shard) error {
+		var faults []error
+		for _, replica := range s.replicas {
+			faults = append(faults, thaw(ctx, replica))
+		}
+		return errors.Join(faults...)
+	})
+}
+
+func thaw(ctx context.Context, conn driver.Conn) error {
+	clones, err := texts(ctx, conn, askClones)
 	if err != nil {
 		return fmt.Errorf("look for clones of an earlier backup: %w", err)
 	}
 	for _, table := range clones {
-		if err := w.conn.Exec(ctx, "DROP TABLE IF EXISTS corrosion."+table+" SYNC"); err != nil {
+		if err := conn.Exec(ctx, "DROP TABLE IF EXISTS corrosion."+table+" SYNC"); err != nil {
 			return fmt.Errorf("drop %s: %w", table, err)
 		}
 	}
 	return nil
 }
 
-// counted is what a clone holds, before it is read.
+// clonedTable is what the clones of a table hold, before they are read.
 type clonedTable struct {
 	Table
-	partitions []partition
+	pieces []piece
+}
+
+// piece is one partition on one shard.
+type piece struct {
+	shard
+	partition
 }
 
 // count looks at every clone.
-func (w *warehouse) count(ctx context.Context, tables []string) (all []clonedTable, rows int64, err error) {
-	for _, table := range tables {
-		t := clonedTable{Table: Table{Name: table, Files: []File{}}}
-		var hash string
-		if t.Columns, hash, err = w.columns(ctx, clonePrefix+table); err != nil {
-			return nil, 0, err
+func (w *warehouse) count(ctx context.Context, tables []source) (all []clonedTable, rows int64, err error) {
+	for _, source := range tables {
+		t := clonedTable{Table: Table{Name: source.name, Files: []File{}}}
+		for i, s := range w.shards {
+			if err := t.count(ctx, s, i == 0); err != nil {
+				return nil, 0, s.fault(err)
+			}
 		}
-		if t.partitions, err = w.partitions(ctx, clonePrefix+table, hash); err != nil {
-			return nil, 0, err
-		}
-		for _, p := range t.partitions {
+		for _, p := range t.pieces {
 			rows += int64(p.rows)
 		}
 		all = append(all, t)
@@ -123,20 +162,36 @@ func (w *warehouse) count(ctx context.Context, tables []string) (all []clonedTab
 	return all, rows, nil
 }
 
-// copyTables writes a file a partition.
+// count adds what one shard has.
+func (t *clonedTable) count(ctx context.Context, s shard, first bool) error {
+	names, hash, err := columns(ctx, s.conn, clonePrefix+t.Name)
+	if err != nil {
+		return err
+	}
+	if !first && !slices.Equal(names, t.Columns) {
+		return fmt.Errorf("the columns of %s are not those of the first shard: run `corrosion migrate` first", t.Name)
+	}
+	t.Columns = names
+	found, err := partitions(ctx, s.conn, clonePrefix+t.Name, hash)
+	for _, p := range found {
+		t.pieces = append(t.pieces, piece{s, p})
+	}
+	return err
+}
+
+// copyTables writes a file a shard and partition.
 func (w *warehouse) copyTables(ctx context.Context, target Target, tables []clonedTable, done func(rows int64)) ([]Table, error) {
 	copied := []Table{}
 	for _, t := range tables {
-		for _, p := range t.partitions {
-			path := "clickhouse/" + t.Name + "/" + p.id + ".native.zst"
-			query := "SELECT " + quotedNames(t.Columns) + " FROM corrosion." + clonePrefix + t.Name + " WHERE _partition_id = '" + p.id + "'"
-			file, err := put(ctx, target, path, func(int) {}, func(to io.Writer) error { return w.read(ctx, query, to) })
+		for _, p := range t.pieces {
+			query := w.rows(p.shard, &t.Table, p.id)
+			file, err := put(ctx, target, w.file(p.shard, t.Name, p.id), func(int) {}, func(to io.Writer) error { return w.read(ctx, query, to) })
 			if err != nil {
-				return nil, fmt.Errorf("back up %s, partition %s: %w", t.Name, p.id, err)
+				return nil, fmt.Errorf("back up %s: %w", w.file(p.shard, t.Name, p.id), err)
 			}
-			file.Partition, file.Rows, file.Sum = p.id, p.rows, p.sum
+			file.Partition, file.Rows, file.Sum = p.id, p.partition.rows, p.sum
 			t.Files = append(t.Files, file)
-			done(int64(p.rows))
+			done(int64(p.partition.rows))
 		}
 		copied = append(copied, t.Table)
 	}

@@ -16,8 +16,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// Format is the newest format of backups that this program writes and reads.
-const Format = 1
+// Formats of backups. Format is the newest one that this program reads; a backup of one server is written in the first.
+const (
+	Format      = formatShards
+	formatFirst = 1
+	// formatShards may have several files of a partition, one of each shard.
+	formatShards = 2
+)
 
 // Names of the files that describe the others.
 const (
@@ -50,7 +55,9 @@ type Manifest struct {
 type Store struct {
 	Version string `json:"version"`
 	// Schema is its newest migration.
-	Schema    int64      `json:"schema"`
+	Schema int64 `json:"schema"`
+	// Shards is how many a cluster of ClickHouse had; 0: it was one server.
+	Shards    int        `json:"shards,omitempty"`
 	Tables    []Table    `json:"tables"`
 	Sequences []Sequence `json:"sequences,omitempty"`
 }
@@ -60,6 +67,20 @@ type Table struct {
 	Name    string   `json:"name"`
 	Columns []string `json:"columns"`
 	Files   []File   `json:"files"`
+}
+
+// partitions are the files of a table by partition, in the order in which they stand: one of each shard that had rows of it.
+func (t *Table) partitions() (all [][]File) {
+	place := map[string]int{}
+	for _, f := range t.Files {
+		i, known := place[f.Partition]
+		if !known {
+			i, place[f.Partition] = len(all), len(all)
+			all = append(all, nil)
+		}
+		all[i] = append(all[i], f)
+	}
+	return all
 }
 
 // Sequence is a counter of Postgres.

@@ -37,7 +37,17 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	clickhouse := localtest.NewClickHouse(t)
+	return newSiteOn(t, localtest.NewClickHouse(t))
+}
+
+// engine is a ClickHouse, or a cluster of them.
+type engine interface {
+	URL() string
+	HTTPURL() string
+}
+
+func newSiteOn(t *testing.T, clickhouse engine) *site {
+	t.Helper()
 	nc, err := nats.Connect(localtest.NewNATS(t).URL())
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/schema"
+	"corrosion/schema/cluster"
 )
 
 // Restore brings a backup back into empty stores. First everything is verified and every store looked at, then schemas are
@@ -20,6 +21,11 @@ import (
 // on where it was when it is called again with the same backup and stores; until it has ended without an error nothing
 // else may use them. ErrNotEmpty: a store holds something else, and nothing was changed.
 func Restore(ctx context.Context, p Platform, source Target, progress Progress) (*Manifest, error) {
+	if _, of, err := cluster.Split(p.ClickHouseURL); err != nil {
+		return nil, fmt.Errorf("ClickHouse: %w", err)
+	} else if of.Is() {
+		return nil, ErrCluster
+	}
 	m, err := Check(ctx, source, progress)
 	if err != nil {
 		return nil, err
@@ -49,6 +55,9 @@ func Restore(ctx context.Context, p Platform, source Target, progress Progress) 
 
 // ErrNotEmpty says that a store holds something that is not of this backup.
 var ErrNotEmpty = errors.New("the target is not empty")
+
+// ErrCluster says that a restore was asked to go into a cluster of ClickHouse.
+var ErrCluster = errors.New("the ClickHouse URL names a cluster, and a backup is restored into one server: restore into an empty server, then bring its rows to an empty cluster with `corrosion migrate --clickhouse-url SERVER --to CLUSTER` (docs/cluster.md)")
 
 func notEmpty(what, advice string) error { return fmt.Errorf("%w: %s: %s", ErrNotEmpty, what, advice) }
 

@@ -16,16 +16,17 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/klauspost/compress/zstd"
 
+	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
 
 // What is asked of ClickHouse about its tables.
 const (
-	// askTables lists what holds rows of our own: neither views, nor the lock of inserts, nor what a healing or a backup
-	// works in. A database that is missing has none.
-	askTables = `SELECT name FROM system.tables WHERE database = 'corrosion' AND engine LIKE '%MergeTree'
+	// askTables lists what holds rows of our own, and what a clone needs beside the columns: neither views, nor the lock of
+	// inserts, nor what a healing, a backup or a move works in. A database that is missing has none.
+	askTables = `SELECT name, ` + cluster.PlainEngine + ` FROM system.tables WHERE database = 'corrosion' AND engine LIKE '%MergeTree'
 		AND name NOT IN ('schema_migrations', 'restoring') AND NOT startsWith(name, 'heal_') AND NOT startsWith(name, 'backup_')
-		AND NOT startsWith(name, 'restore_') ORDER BY name`
+		AND NOT startsWith(name, 'restore_') AND NOT startsWith(name, 'move_') ORDER BY name`
 	askColumns    = `SELECT name, type FROM system.columns WHERE database = 'corrosion' AND table = ? AND default_kind NOT IN ('ALIAS', 'MATERIALIZED', 'EPHEMERAL') ORDER BY position`
 	askPartitions = `SELECT _partition_id, count(), toString(sum(%s)) FROM corrosion.%s GROUP BY _partition_id ORDER BY _partition_id`
 	askVersion    = `SELECT version()`
@@ -37,8 +38,11 @@ const maxException = 20 << 10
 // warehouse is ClickHouse: statements over the native protocol, rows in bulk over HTTP.
 type warehouse struct {
 	conn   driver.Conn
-	http   *stores.HTTP
-	client *http.Client
+	shards []shard // of a backup, once openShards has asked for them
+	// cluster is the name of the cluster; empty: it is one server.
+	cluster string
+	http    *stores.HTTP
+	client  *http.Client
 }
 
 func openWarehouse(conn driver.Conn, httpURL string) (*warehouse, error) {
@@ -54,8 +58,8 @@ func (w *warehouse) close() { w.client.CloseIdleConnections() }
 
 // columns are a table's columns, and the hash of a row. States of aggregates are hashed by what they come to: their bytes
 // depend on the order in which they were merged.
-func (w *warehouse) columns(ctx context.Context, table string) (names []string, hash string, err error) {
-	rows, err := w.conn.Query(ctx, askColumns, table)
+func columns(ctx context.Context, conn driver.Conn, table string) (names []string, hash string, err error) {
+	rows, err := conn.Query(ctx, askColumns, table)
 	if err != nil {
 		return nil, "", fmt.Errorf("read columns of %s: %w", table, err)
 	}
@@ -84,8 +88,8 @@ type partition struct {
 	sum  string
 }
 
-func (w *warehouse) partitions(ctx context.Context, table, hash string) ([]partition, error) {
-	rows, err := w.conn.Query(ctx, fmt.Sprintf(askPartitions, hash, table))
+func partitions(ctx context.Context, conn driver.Conn, table, hash string) ([]partition, error) {
+	rows, err := conn.Query(ctx, fmt.Sprintf(askPartitions, hash, table))
 	if err != nil {
 		return nil, fmt.Errorf("count %s: %w", table, err)
 	}
@@ -101,8 +105,8 @@ func (w *warehouse) partitions(ctx context.Context, table, hash string) ([]parti
 	return all, rows.Err()
 }
 
-func (w *warehouse) texts(ctx context.Context, query string) ([]string, error) {
-	rows, err := w.conn.Query(ctx, query)
+func texts(ctx context.Context, conn driver.Conn, query string) ([]string, error) {
+	rows, err := conn.Query(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +122,18 @@ func (w *warehouse) texts(ctx context.Context, query string) ([]string, error) {
 	return all, rows.Err()
 }
 
+// readSettings let rows come whole or not at all: a shard that is away is an error, and of its replicas the first is asked,
+// which has the clones.
+func readSettings() url.Values {
+	return url.Values{
+		"http_write_exception_in_output_format": {"0"}, "max_threads": {"2"},
+		"skip_unavailable_shards": {"0"}, "load_balancing": {"in_order"}, "prefer_localhost_replica": {"0"},
+	}
+}
+
 // read writes the rows that a query gives, in ClickHouse's own format under zstd.
 func (w *warehouse) read(ctx context.Context, query string, to io.Writer) error {
-	response, err := w.post(ctx, url.Values{"http_write_exception_in_output_format": {"0"}, "max_threads": {"2"}}, strings.NewReader(query+" FORMAT Native"))
+	response, err := w.post(ctx, readSettings(), strings.NewReader(query+" FORMAT Native"))
 	if err != nil {
 		return err
 	}

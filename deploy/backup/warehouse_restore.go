@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -31,7 +33,7 @@ func (w *warehouse) look(ctx context.Context, m *Manifest) (resumed bool, err er
 		return false, fmt.Errorf("look into ClickHouse: %w", err)
 	}
 	if marked > 0 {
-		of, err := w.texts(ctx, askMark)
+		of, err := texts(ctx, w.conn, askMark)
 		if err != nil {
 			return false, fmt.Errorf("look into ClickHouse: %w", err)
 		}
@@ -42,7 +44,7 @@ func (w *warehouse) look(ctx context.Context, m *Manifest) (resumed bool, err er
 			return false, notEmpty("ClickHouse holds a restore of another backup that has not ended", "end that one, or drop its database corrosion and begin with empty stores")
 		}
 	}
-	full, err := w.texts(ctx, askNonEmpty)
+	full, err := texts(ctx, w.conn, askNonEmpty)
 	if err != nil {
 		return false, fmt.Errorf("look into ClickHouse: %w", err)
 	}
@@ -63,18 +65,18 @@ func (w *warehouse) end(ctx context.Context) error { return w.conn.Exec(ctx, dro
 
 // load puts every partition in place that is not there yet.
 func (w *warehouse) load(ctx context.Context, source Target, m *Manifest, rows func(done int64)) error {
-	placed, err := w.texts(ctx, askItems)
+	placed, err := texts(ctx, w.conn, askItems)
 	if err != nil {
 		return fmt.Errorf("read what is restored: %w", err)
 	}
 	var done int64
 	for _, t := range m.ClickHouse.Tables {
-		var left []File
-		for _, f := range t.Files {
-			if slices.Contains(placed, f.Path) {
-				done += int64(f.Rows)
+		var left [][]File
+		for _, files := range t.partitions() {
+			if slices.Contains(placed, mark(files)) {
+				done += int64(together(files).rows)
 			} else {
-				left = append(left, f)
+				left = append(left, files)
 			}
 		}
 		if err := w.loadTable(ctx, source, m.ID, t, left, func(n int64) { done += n; rows(done) }); err != nil {
@@ -84,8 +86,22 @@ func (w *warehouse) load(ctx context.Context, source Target, m *Manifest, rows f
 	return nil
 }
 
-func (w *warehouse) loadTable(ctx context.Context, source Target, id uuid.UUID, t Table, files []File, rows func(n int64)) error {
-	if len(files) == 0 {
+// mark is what stands for a partition that is in place: its first file.
+func mark(files []File) string { return files[0].Path }
+
+// together is what the files of a partition come to; sums wrap, as ClickHouse's do.
+func together(files []File) partition {
+	p, sum := partition{id: files[0].Partition}, uint64(0)
+	for _, f := range files {
+		one, _ := strconv.ParseUint(f.Sum, 10, 64) // one that is no number is not what the rows come to
+		p.rows, sum = p.rows+f.Rows, sum+one
+	}
+	p.sum = strconv.FormatUint(sum, 10)
+	return p
+}
+
+func (w *warehouse) loadTable(ctx context.Context, source Target, id uuid.UUID, t Table, left [][]File, rows func(n int64)) error {
+	if len(left) == 0 {
 		return nil
 	}
 	staging := stagingPrefix + t.Name
@@ -98,37 +114,47 @@ func (w *warehouse) loadTable(ctx context.Context, source Target, id uuid.UUID, 
 			return err
 		}
 	}
-	_, hash, err := w.columns(ctx, staging)
+	_, hash, err := columns(ctx, w.conn, staging)
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := w.loadPartition(ctx, source, t, f, hash); err != nil {
-			return fmt.Errorf("%s: %w", f.Path, err)
+	for _, files := range left {
+		if err := w.loadPartition(ctx, source, t, files, hash); err != nil {
+			return err
 		}
-		if err := w.conn.Exec(ctx, addMark, id, f.Path); err != nil {
+		if err := w.conn.Exec(ctx, addMark, id, mark(files)); err != nil {
 			return fmt.Errorf("note what is restored: %w", err)
 		}
-		rows(int64(f.Rows))
+		rows(int64(together(files).rows))
 	}
 	return w.conn.Exec(ctx, "DROP TABLE corrosion."+staging+" SYNC")
 }
 
-// loadPartition loads a file beside, compares rows and sum, and puts the partition in place in one step.
-func (w *warehouse) loadPartition(ctx context.Context, source Target, t Table, f File, hash string) error {
-	staging := stagingPrefix + t.Name
-	if err := openFile(ctx, source, f.Path, func(from io.Reader) error { return w.insert(ctx, staging, t.Columns, from) }); err != nil {
-		return err
+// loadPartition loads a partition's files beside, compares rows and sum, and puts it in place in one step.
+func (w *warehouse) loadPartition(ctx context.Context, source Target, t Table, files []File, hash string) error {
+	staging, want := stagingPrefix+t.Name, together(files)
+	for _, f := range files {
+		if err := openFile(ctx, source, f.Path, func(from io.Reader) error { return w.insert(ctx, staging, t.Columns, from) }); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
 	}
-	got, err := w.partitions(ctx, staging, hash)
+	got, err := partitions(ctx, w.conn, staging, hash)
 	if err != nil {
 		return err
 	}
-	if want := (partition{f.Partition, f.Rows, f.Sum}); len(got) != 1 || got[0] != want {
-		return fmt.Errorf("%w: restored partitions, rows and sums are %v, want %v", ErrDamaged, got, want)
+	if len(got) != 1 || got[0] != want {
+		return fmt.Errorf("%s: %w: restored partitions, rows and sums are %v, want %v", paths(files), ErrDamaged, got, want)
 	}
-	if err := w.conn.Exec(ctx, "ALTER TABLE corrosion."+t.Name+" REPLACE PARTITION ID '"+f.Partition+"' FROM corrosion."+staging); err != nil {
-		return err
+	if err := w.conn.Exec(ctx, "ALTER TABLE corrosion."+t.Name+" REPLACE PARTITION ID "+literal(want.id)+" FROM corrosion."+staging); err != nil {
+		return fmt.Errorf("%s: %w", paths(files), err)
 	}
 	return w.conn.Exec(ctx, "TRUNCATE TABLE corrosion."+staging+" SYNC")
+}
+
+func paths(files []File) string {
+	var all []string
+	for _, f := range files {
+		all = append(all, f.Path)
+	}
+	return strings.Join(all, ", ")
 }

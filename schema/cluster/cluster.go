@@ -15,6 +15,10 @@ const (
 	Own      = "corrosion_shard"
 )
 
+// PlainEngine is SQL over system.tables for what CREATE TABLE … AS needs behind it, so that the new table is one server's
+// alone: the plain engine of a replicated one, without TTL and arguments; empty where the engine can be taken over, too.
+const PlainEngine = `if(startsWith(engine, 'Replicated'), concat(' ENGINE = ', substring(engine, 11), extract(engine_full, '^.*?( (?:PARTITION BY|PRIMARY KEY|ORDER BY) .*?)(?: SAMPLE BY | TTL | SETTINGS |$)')), '')`
+
 // Options say how a cluster is laid out. The zero value is no cluster: one server.
 type Options struct {
 	// Name is the cluster's in remote_servers.
