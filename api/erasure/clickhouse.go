@@ -13,9 +13,9 @@ import (
 
 const (
 	// licenseTables are the tables that hold rows of licenses, samples first: what is made from them at insert or by a
-	// refreshed view comes after.
+	// refreshed view comes after. What a backup clones is dropped when it has been read, and not merged until then.
 	licenseTables = `SELECT DISTINCT t.name FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name ` +
-		`WHERE t.database = 'corrosion' AND t.engine LIKE '%MergeTree' AND c.name = 'license_id' ORDER BY t.name != 'samples', t.name`
+		`WHERE t.database = 'corrosion' AND t.engine LIKE '%MergeTree' AND c.name = 'license_id' AND NOT startsWith(t.name, 'backup_') ORDER BY t.name != 'samples', t.name`
 	// The tables' names come from ClickHouse itself.
 	countRows = `SELECT count() FROM corrosion.{table:Identifier} WHERE license_id = {license:UUID}`
 	// A mutation writes the parts anew without the rows; mutations_sync 2 waits for every replica.
