@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"corrosion/schema"
 	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
@@ -360,10 +361,7 @@ func partsIn(parts []string) string {
 	}
 	escaped := make([]string, len(parts))
 	for i, part := range parts {
-		escaped[i] = "'" + quoted(part) + "'"
+		escaped[i] = schema.Literal(part)
 	}
 	return "_part IN (" + strings.Join(escaped, ",") + ")"
 }
-
-// quoted escapes text for a literal in SQL.
-func quoted(s string) string { return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) }

@@ -115,10 +115,9 @@ func timeParam(t time.Time, granularity schema.Resolution) string {
 
 // arrayParam is an Array(String) literal. Server ids hold nothing that needs an escape, but escaping costs nothing.
 func arrayParam(values []string) string {
-	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 	quoted := make([]string, len(values))
 	for i, v := range values {
-		quoted[i] = "'" + escape.Replace(v) + "'"
+		quoted[i] = schema.Literal(v)
 	}
 	return "[" + strings.Join(quoted, ",") + "]"
 }

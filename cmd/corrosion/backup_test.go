@@ -65,8 +65,8 @@ func (p *platform) stored(t *testing.T) string {
 	var all []string
 	for _, columns := range []string{
 		"count(), sum(cityHash64(license_id, server_id, ts, boot, n, epoch, seq, idx, players, fps)) FROM corrosion.samples",
-		"sum(samples), sum(players_sum), sum(fps_sum), sum(minutes) FROM corrosion.samples_hourly",
-		"sum(count), sum(sum) FROM corrosion.metrics_hourly",
+		"sum(samples), sum(players_sum), round(sum(fps_sum), 6), sum(minutes) FROM corrosion.samples_hourly",
+		"sum(count), round(sum(sum), 6) FROM corrosion.metrics_hourly",
 		"sum(samples) FROM corrosion.license_hourly",
 		"count() FROM corrosion.message_ids",
 		"count() FROM corrosion.server_seen FINAL",

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"corrosion/schema"
 	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
 )
@@ -152,15 +152,10 @@ func (w *warehouse) file(s shard, table, partition string) string {
 
 // rows is the query for the rows of a partition of a clone, as any server of the cluster answers it.
 func (w *warehouse) rows(s shard, t *Table, partition string) string {
-	from, where := "corrosion."+clonePrefix+t.Name, "_partition_id = "+literal(partition)
+	from, where := "corrosion."+clonePrefix+t.Name, "_partition_id = "+schema.Literal(partition)
 	if s.number > 0 {
-		from = "cluster(" + literal(w.cluster) + ", " + literal(cluster.Own) + ", " + literal(clonePrefix+t.Name) + ")"
+		from = "cluster(" + schema.Literal(w.cluster) + ", " + schema.Literal(cluster.Own) + ", " + schema.Literal(clonePrefix+t.Name) + ")"
 		where += " AND _shard_num = " + strconv.Itoa(s.number)
 	}
 	return "SELECT " + quotedNames(t.Columns) + " FROM " + from + " WHERE " + where
-}
-
-// literal is text in SQL.
-func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"corrosion/schema"
 )
 
 // stagingPrefix begins the tables that rows are loaded into: views do not see what is put there.
@@ -145,7 +147,7 @@ func (w *warehouse) loadPartition(ctx context.Context, source Target, t Table, f
 	if len(got) != 1 || got[0] != want {
 		return fmt.Errorf("%s: %w: restored partitions, rows and sums are %v, want %v", paths(files), ErrDamaged, got, want)
 	}
-	if err := w.conn.Exec(ctx, "ALTER TABLE corrosion."+t.Name+" REPLACE PARTITION ID "+literal(want.id)+" FROM corrosion."+staging); err != nil {
+	if err := w.conn.Exec(ctx, "ALTER TABLE corrosion."+t.Name+" REPLACE PARTITION ID "+schema.Literal(want.id)+" FROM corrosion."+staging); err != nil {
 		return fmt.Errorf("%s: %w", paths(files), err)
 	}
 	return w.conn.Exec(ctx, "TRUNCATE TABLE corrosion."+staging+" SYNC")

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -27,14 +26,11 @@ const (
 	// askInserts lists the INSERTs that began before a moment (us since the epoch); these may not have seen the lock.
 	askInserts = `SELECT query_id FROM system.processes WHERE startsWith(query_id, ?) AND NOT endsWith(query_id, '-ids')
 		AND toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1000000) <= ?`
-	killInsert = `KILL QUERY WHERE query_id = '%s' ASYNC`
+	killInsert = `KILL QUERY WHERE query_id = %s ASYNC`
 )
 
 // ErrBusy says that inserts did not end in time, or that another holder's lock is alive: try again.
 var ErrBusy = errors.New("the gate of inserts is busy")
-
-// quoting escapes text for a literal in SQL.
-var quoting = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
 // Gate holds ingesters' INSERTs off for moments. It is not safe for concurrent use.
 type Gate struct {
@@ -96,7 +92,7 @@ func (g *Gate) settle(ctx context.Context, conn driver.Conn) error {
 		if !killed && time.Now().After(patience) {
 			killed = true
 			for _, id := range ids {
-				if err := conn.Exec(ctx, fmt.Sprintf(killInsert, quoting.Replace(id))); err != nil {
+				if err := conn.Exec(ctx, fmt.Sprintf(killInsert, schema.Literal(id))); err != nil {
 					return err
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"corrosion/schema"
 )
 
 // deriveAll makes the rollups of whole licenses on each shard, for the partitions whose source was copied, and drops what was
@@ -39,7 +41,7 @@ func (m *mover) deriveAll(ctx context.Context, work []part) error {
 func (d derived) make(ctx context.Context, shard driver.Conn, p part) error {
 	var has, want uint64
 	err := shard.QueryRow(ctx, fmt.Sprintf("SELECT (SELECT sum(samples) FROM corrosion.%s WHERE toDate(%s) = %s), (SELECT toUInt64(%s) FROM corrosion.%s WHERE %s)",
-		d.name, d.time, literal(p.name), d.counted, d.from, p.where)).Scan(&has, &want)
+		d.name, d.time, schema.Literal(p.name), d.counted, d.from, p.where)).Scan(&has, &want)
 	if err != nil || has == want {
 		return err
 	}

@@ -156,8 +156,8 @@ func (m *mover) checkVersions(ctx context.Context, from, to string) error {
 	if options.TLS != nil {
 		function = "remoteSecure"
 	}
-	m.remote = function + "(" + literal(options.Addr[0]) + ", corrosion, "
-	m.login = ", " + literal(options.Auth.Username) + ", " + literal(options.Auth.Password) + ")"
+	m.remote = function + "(" + schema.Literal(options.Addr[0]) + ", corrosion, "
+	m.login = ", " + schema.Literal(options.Auth.Username) + ", " + schema.Literal(options.Auth.Password) + ")"
 	return nil
 }
 
@@ -230,7 +230,7 @@ func (m *mover) partitions(ctx context.Context) (all []part, err error) {
 				return nil, errors.Join(err, rows.Close())
 			}
 			if key != "" {
-				p.where = key + " = " + literal(p.name)
+				p.where = key + " = " + schema.Literal(p.name)
 			}
 			all = append(all, p)
 		}
@@ -347,7 +347,7 @@ func (m *mover) copy(ctx context.Context, p part) (rows uint64, err error) {
 }
 
 func replace(ctx context.Context, shard driver.Conn, name, id string) error {
-	err := shard.Exec(settings(ctx), "ALTER TABLE corrosion."+name+" REPLACE PARTITION ID "+literal(id)+" FROM corrosion."+staging+name)
+	err := shard.Exec(settings(ctx), "ALTER TABLE corrosion."+name+" REPLACE PARTITION ID "+schema.Literal(id)+" FROM corrosion."+staging+name)
 	if err != nil {
 		return fmt.Errorf("put the partition in place: %w", err)
 	}
@@ -369,9 +369,4 @@ func withoutLogin(err error) error {
 		return fmt.Errorf("ClickHouse error %d while fetching from the server: can the shard reach it, by the name in --clickhouse-url, and has its user REMOTE?", exception.Code)
 	}
 	return err
-}
-
-// literal is text in SQL.
-func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
