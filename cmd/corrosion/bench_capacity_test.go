@@ -56,7 +56,7 @@ func measureCapacity(t *testing.T, servers int, interval string) string {
 	var loads []*child
 	for _, license := range licenses {
 		loads = append(loads, startChild(t, "simulate", "--nats-url", s.at.NATS, "--license", license.String(), "--servers", strconv.Itoa(servers/len(licenses)),
-			"--interval", interval, "--per-server", "--duration", (*capacityPhase * 5 / 3).String()))
+			"--interval", interval, "--per-server", "--duration", (*capacityPhase*5/3).String()))
 	}
 	time.Sleep(*capacityPhase / 3)
 	engine, err := engineOf(s.child.cmd.Process.Pid)

@@ -11,47 +11,61 @@ import (
 // processor time a second, user and system. The platform is NATS, ingester, API and jobs in one process.
 const (
 	// PlatformIdle and ClickHouseIdle are what both take with next to nothing to do.
-	PlatformIdle, ClickHouseIdle = 0.022, 0.019
+	PlatformIdle   = 0.022
+	ClickHouseIdle = 0.019
 	// PlatformPerInsert and ClickHousePerInsert are what an INSERT costs besides its rows: parts, their merges, the views that
 	// are refreshed for it. Seconds.
-	PlatformPerInsert, ClickHousePerInsert = 0.0085, 0.0475
+	PlatformPerInsert   = 0.0085
+	ClickHousePerInsert = 0.0475
 	// MostInserts a second does one ingester, and half of them at HalfInserts samples a second, where batches wait for longer.
-	MostInserts, HalfInserts = 7.7, 5000
+	MostInserts = 7.7
+	HalfInserts = 5000
 	// Waking is what the platform spends at most on messages that come alone, in cores, and HalfWaking the messages a second at
 	// which it spends half of it: more of them, and they come together.
-	Waking, HalfWaking = 0.35, 1200
+	Waking     = 0.35
+	HalfWaking = 1200
 	// Merging is the cores that ClickHouse takes for rows, their rollups and all merges: Merging * servers^ServersPower *
 	// samples^SamplesPower, with the servers that report within MergingSpan.
-	Merging, ServersPower, SamplesPower = 0.00176, 0.38, 0.26
-	MergingSpan                         = 10 * time.Second
+	Merging      = 0.00176
+	ServersPower = 0.38
+	SamplesPower = 0.26
+	MergingSpan  = 10 * time.Second
 )
 
 // What was measured elsewhere, with the section of docs/benchmarks.md.
 const (
 	// IngesterPerMillion and NATSPerMillion are seconds a million samples of one a message: "Draining a backlog".
-	IngesterPerMillion, NATSPerMillion = 10.3, 19.1
+	IngesterPerMillion = 10.3
+	NATSPerMillion     = 19.1
 	// SinglesPerIngester a second is what one process drained of such messages, NATS and ClickHouse beside it on two cores: the same section.
 	SinglesPerIngester = 45_000
 
 	// BytesPerSample is of the 13 numeric fields, time, identity and stored_at; BytesPerMetricValue of one custom metric of a
 	// sample, name and value: "Bytes per stored sample".
-	BytesPerSample, BytesPerMetricValue = 13.6, 1.9
+	BytesPerSample      = 13.6
+	BytesPerMetricValue = 1.9
 	// BytesPerServerDay is a row of server_daily: "Queries".
 	BytesPerServerDay = 94
 
 	// SummaryCPU and TimeseriesCPU are seconds an answer about 1,000 servers over 24 hours: "Queries". APICPU is the API's own
 	// part: "The API", two cores by 22,327 answers a second.
-	SummaryCPU, TimeseriesCPU, APICPU = 0.4, 0.055, 0.0001
+	SummaryCPU    = 0.4
+	TimeseriesCPU = 0.055
+	APICPU        = 0.0001
 
 	// IngesterMiB is the bound of docs/reliability.md ("Memory"), NATSMiB and APIMiB the peaks of "Draining a backlog" and "Live streams".
-	IngesterMiB, NATSMiB, APIMiB = 1024, 290, 105
+	IngesterMiB = 1024
+	NATSMiB     = 290
+	APIMiB      = 105
 )
 
 // What the demo's thirty days take on disk while they are not merged to the end, bytes a row: samples_hourly, metrics_hourly,
 // license_minutely with its totals, license_hourly.
 const (
-	BytesPerServerHour, BytesPerMetricHour     = 232, 19
-	BytesPerLicenseMinute, BytesPerLicenseHour = 305, 1206
+	BytesPerServerHour    = 232
+	BytesPerMetricHour    = 19
+	BytesPerLicenseMinute = 305
+	BytesPerLicenseHour   = 1206
 	// BytesWaiting is a sample of CustomMetrics metrics in JetStream's file: measured with ClickHouse stopped.
 	BytesWaiting = 585
 )
@@ -63,9 +77,11 @@ const (
 	// ServersPerLicense decides how many licenses there are.
 	ServersPerLicense = 50
 	// ServersPerViewer is how many servers there are for each dashboard that is open at the busiest time; LeastViewers at least.
-	ServersPerViewer, LeastViewers = 100, 2
+	ServersPerViewer = 100
+	LeastViewers     = 2
 	// RefreshSeconds is how often an open dashboard asks anew, for one summary and TimeseriesPerView timeseries.
-	RefreshSeconds, TimeseriesPerView = 30, 4
+	RefreshSeconds    = 30
+	TimeseriesPerView = 4
 	// KiBPerConnection is what NATS keeps of a game server's connection.
 	KiBPerConnection = 50
 	// OutageHours is how long samples must be able to wait, with ClickHouse away.
@@ -75,9 +91,11 @@ const (
 	// Room is how full disks are planned to be.
 	Room = 0.7
 	// RawDays and HourlyDays are the default retention; raw days fall whole, so one more is kept.
-	RawDays, HourlyDays = 7, 90
+	RawDays    = 7
+	HourlyDays = 90
 	// ClickHouseMiB is the least that ClickHouse is given, and ClickHouseMiBPerCore what is added for each core of its.
-	ClickHouseMiB, ClickHouseMiBPerCore = 2048, 2048
+	ClickHouseMiB        = 2048
+	ClickHouseMiBPerCore = 2048
 )
 
 // Need is what a number of servers takes.
