@@ -224,10 +224,14 @@ func (s *Server) Close() error {
 		s.deps.Live.Close() // their streams say goodbye
 	}
 	err := s.app.ShutdownWithContext(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("answers were still under way after %s", s.cfg.ShutdownTimeout)
+	case errors.Is(err, net.ErrClosed): // it was closed before
+		err = nil
 	}
 	s.cancel(errShutdown)
+	_ = s.listener.Close() // a server that had not begun to accept by then would never end
 	s.listener.closeConns()
 	s.listener.open.Wait()
 	s.streams.Wait()

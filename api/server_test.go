@@ -103,6 +103,23 @@ func TestClientAddress(t *testing.T) {
 	f(local, "rubbish", "127.0.0.1")
 }
 
+// A server that is told to stop before it has begun to accept stops all the same.
+func TestCloseAtOnce(t *testing.T) {
+	for range 20 {
+		h := open(t, unreachable, nil)
+		closed := make(chan error, 1)
+		go func() { closed <- h.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it still waits for its listener")
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	var fault error
 	h := open(t, unreachable, func(_ *Config, d *Deps) {
