@@ -95,7 +95,7 @@ func (p *pass) heal(ctx context.Context, day time.Time, suspects []hourKey, forc
 func (p *pass) clean(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	stagings, err := texts(ctx, p.conn, askStagings)
+	stagings, err := stores.Texts(ctx, p.conn, askStagings)
 	if err != nil {
 		return fmt.Errorf("look for staging tables: %w", err)
 	}
@@ -138,7 +138,7 @@ func (h *healing) stop(ctx context.Context) error {
 // unmerging waits until no merge is under way.
 func (h *healing) unmerging(ctx context.Context, conn driver.Conn) error {
 	for {
-		merging, err := texts(ctx, conn, askMerging, h.tables())
+		merging, err := stores.Texts(ctx, conn, askMerging, h.tables())
 		if err != nil || len(merging) == 0 {
 			return err
 		}

@@ -26,24 +26,6 @@ func askServerRun(ctx context.Context, conn driver.Conn) (serverRun, error) {
 	return s, nil
 }
 
-// texts reads one column of text.
-func texts(ctx context.Context, conn driver.Conn, query string, args ...any) ([]string, error) {
-	rows, err := conn.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
-}
-
 // pause waits; false where ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

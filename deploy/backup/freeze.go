@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"corrosion/schema/connect/stores"
 	"corrosion/schema/insertgate"
 )
 
@@ -121,7 +122,7 @@ func (w *warehouse) thaw(ctx context.Context) error {
 }
 
 func thaw(ctx context.Context, conn driver.Conn) error {
-	clones, err := texts(ctx, conn, askClones)
+	clones, err := stores.Texts(ctx, conn, askClones)
 	if err != nil {
 		return fmt.Errorf("look for clones of an earlier backup: %w", err)
 	}

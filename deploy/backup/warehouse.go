@@ -105,23 +105,6 @@ func partitions(ctx context.Context, conn driver.Conn, table, hash string) ([]pa
 	return all, rows.Err()
 }
 
-func texts(ctx context.Context, conn driver.Conn, query string) ([]string, error) {
-	rows, err := conn.Query(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
-}
-
 // readSettings let rows come whole or not at all: a shard that is away is an error, and of its replicas the first is asked,
 // which has the clones.
 func readSettings() url.Values {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/connect/stores"
 )
 
 // stagingPrefix begins the tables that rows are loaded into: views do not see what is put there.
@@ -35,7 +36,7 @@ func (w *warehouse) look(ctx context.Context, m *Manifest) (resumed bool, err er
 		return false, fmt.Errorf("look into ClickHouse: %w", err)
 	}
 	if marked > 0 {
-		of, err := texts(ctx, w.conn, askMark)
+		of, err := stores.Texts(ctx, w.conn, askMark)
 		if err != nil {
 			return false, fmt.Errorf("look into ClickHouse: %w", err)
 		}
@@ -46,7 +47,7 @@ func (w *warehouse) look(ctx context.Context, m *Manifest) (resumed bool, err er
 			return false, notEmpty("ClickHouse holds a restore of another backup that has not ended", "end that one, or drop its database corrosion and begin with empty stores")
 		}
 	}
-	full, err := texts(ctx, w.conn, askNonEmpty)
+	full, err := stores.Texts(ctx, w.conn, askNonEmpty)
 	if err != nil {
 		return false, fmt.Errorf("look into ClickHouse: %w", err)
 	}
@@ -67,7 +68,7 @@ func (w *warehouse) end(ctx context.Context) error { return w.conn.Exec(ctx, dro
 
 // load puts every partition in place that is not there yet.
 func (w *warehouse) load(ctx context.Context, source Target, m *Manifest, rows func(done int64)) error {
-	placed, err := texts(ctx, w.conn, askItems)
+	placed, err := stores.Texts(ctx, w.conn, askItems)
 	if err != nil {
 		return fmt.Errorf("read what is restored: %w", err)
 	}

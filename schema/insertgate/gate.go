@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/connect/stores"
 )
 
 // The gate's statements. A lock is alive while its end is ahead of ClickHouse's own clock; ingest's INSERTs ask for it.
@@ -85,7 +86,7 @@ func (g *Gate) settle(ctx context.Context, conn driver.Conn) error {
 	patience := time.Now().Add(g.KillAfter)
 	killed := g.KillAfter == 0
 	for {
-		ids, err := texts(ctx, conn, askInserts, schema.IngestQueryPrefix, locked)
+		ids, err := stores.Texts(ctx, conn, askInserts, schema.IngestQueryPrefix, locked)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -97,8 +98,10 @@ func (g *Gate) settle(ctx context.Context, conn driver.Conn) error {
 				}
 			}
 		}
-		if !pause(ctx, 3*time.Millisecond) {
+		select {
+		case <-ctx.Done():
 			return errors.Join(ErrBusy, ctx.Err())
+		case <-time.After(3 * time.Millisecond):
 		}
 	}
 }
@@ -122,34 +125,4 @@ func tidy(ctx context.Context, conn driver.Conn) error {
 		return nil
 	}
 	return conn.Exec(ctx, emptyGate)
-}
-
-// texts reads one column of text.
-func texts(ctx context.Context, conn driver.Conn, query string, args ...any) ([]string, error) {
-	rows, err := conn.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
-}
-
-// pause waits; false where ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -91,3 +91,21 @@ func ClickHouse(raw string) (driver.Conn, error) {
 	}
 	return conn, nil
 }
+
+// Texts reads a query's one column of text.
+func Texts(ctx context.Context, conn driver.Conn, query string, args ...any) ([]string, error) {
+	rows, err := conn.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
