@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -209,9 +208,8 @@ func (e *Exporter) bound(values url.Values, kind string, s statement) {
 }
 
 func readException(response *http.Response) error {
-	code, _ := strconv.Atoi(response.Header.Get("X-ClickHouse-Exception-Code"))
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 2<<10))
-	return &ServerError{Code: code, Message: strings.TrimSpace(string(text))}
+	said := stores.Refusal(response)
+	return &ServerError{Code: said.Code, Message: said.Message}
 }
 
 // stripURL leaves the request's URL out of an error: it holds parameters that do not belong in a log.

@@ -2,20 +2,19 @@ package encode
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+
+	"corrosion/schema/connect/stores"
 )
 
-const (
-	// chunkSize is how much is passed on at once. A chunk stays back until the next is there, so what is held is always
-	// more than the engine's longest exception text.
-	chunkSize = 256 << 10
-	// maxException is more than the engine writes about an exception: 16 KiB and its marks.
-	maxException = 20 << 10
-)
+// chunkSize is how much is passed on at once. A chunk stays back until the next is there, so what is held is always more
+// than stores.MaxException.
+const chunkSize = 256 << 10
 
 // Stream is an export under way. Read returns io.EOF only after a complete file; a fault of the engine is ErrBroken,
 // and what the engine wrote about it is not passed on.
@@ -37,7 +36,7 @@ type chunkReader interface {
 func newStream(response *http.Response, r Request, cancel context.CancelFunc) (*Stream, error) {
 	src := &source{
 		body: response.Body, counter: newRowCounter(r),
-		mark: []byte("__exception__\r\n" + response.Header.Get("X-ClickHouse-Exception-Tag")),
+		mark: stores.MarkOf(response),
 	}
 	if err := src.prime(); err != nil {
 		return nil, errors.Join(err, response.Body.Close())
@@ -75,7 +74,7 @@ func (s *Stream) Close() error {
 type source struct {
 	body    io.ReadCloser
 	counter rowCounter
-	mark    []byte
+	mark    stores.Mark
 
 	ready []byte // being read
 	held  []byte // complete, passed on when the chunk after it has come without a fault
@@ -147,7 +146,7 @@ func (s *source) pull(buf []byte) ([]byte, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+			return nil, fmt.Errorf("%w: %w", ErrBroken, cmp.Or(s.fault(buf), err))
 		}
 	}
 	s.counter.Write(buf)
@@ -157,16 +156,24 @@ func (s *source) pull(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// finish looks at the end of the file: an engine that ends its answer properly after an exception has written it there,
-// perhaps beginning in the chunk before.
+// finish looks at the end of the file.
 func (s *source) finish(end []byte) error {
-	seam := s.held[max(0, len(s.held)-maxException):]
-	if bytes.Contains(append(bytes.Clone(seam), end...), s.mark) {
-		return fmt.Errorf("%w: the engine reported a fault", ErrBroken)
+	err := s.fault(end)
+	if err == nil {
+		s.rows, err = s.counter.Rows()
 	}
-	var err error
-	if s.rows, err = s.counter.Rows(); err != nil {
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return nil
+}
+
+// fault is what the engine wrote about one at the end of its answer, perhaps beginning in the chunk before. Some faults end
+// the answer properly, others break it off after these words.
+func (s *source) fault(end []byte) error {
+	seam := bytes.Clone(s.held[max(0, len(s.held)-stores.MaxException):])
+	if _, said := s.mark.Find(append(seam, end...)); said != nil {
+		return errors.New(said.Error()) // not ServerError: trying again may help whatever its code
 	}
 	return nil
 }

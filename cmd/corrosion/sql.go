@@ -83,8 +83,8 @@ func (c *sqlCommand) target() (string, error) {
 // parameterText writes a value as ClickHouse reads query parameters: tab-separated text, where these have a meaning.
 var parameterText = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n")
 
-// runSQL streams a query's answer over HTTP and returns how many bytes it was. The password goes in a header, never in the
-// URL.
+// runSQL streams a query's answer over HTTP and returns how many bytes it was. A fault of ClickHouse, before or amid the
+// answer, is a *stores.Exception. The password goes in a header, never in the URL.
 func runSQL(ctx context.Context, target, format, query string, parameters map[string]string, out io.Writer) (printed int64, err error) {
 	store, err := stores.ClickHouseHTTP(target)
 	if err != nil {
@@ -112,8 +112,7 @@ func runSQL(ctx context.Context, target, format, query string, parameters map[st
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		message, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-		return 0, fmt.Errorf("clickhouse says: %s", strings.TrimSpace(string(message)))
+		return 0, stores.Refusal(response)
 	}
-	return io.Copy(out, response.Body)
+	return io.Copy(out, stores.NewAnswer(response))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -91,6 +92,27 @@ func TestSQLByName(t *testing.T) {
 	}
 	if code, _, stderr := p.try("sql", "SELECT {x:UInt8}"); code != 1 || !strings.Contains(stderr, "clickhouse says") {
 		t.Errorf("a missing parameter of plain SQL: exit %d, %s", code, stderr)
+	}
+}
+
+// What ClickHouse says amid an answer goes to standard error; the rows before it stay on standard output.
+func TestSQLFaultAmidAnAnswer(t *testing.T) {
+	p := startPlatform(t)
+	f := func(format string, rows int) {
+		t.Helper()
+		query := fmt.Sprintf("SELECT number, throwIf(number = %d), randomPrintableASCII(100) FROM numbers(1000000) SETTINGS max_block_size = 1000", rows)
+		code, out, stderr := p.try("sql", "--format", format, query)
+		if code != 1 || !strings.HasPrefix(stderr, "corrosion: clickhouse says: Code: 395. DB::Exception: ") || strings.Contains(out+stderr, "__exception__") || len(stderr) > 500 {
+			t.Errorf("%s, %d rows: exit %d, %d bytes, %.300q", format, rows, code, len(out), stderr)
+		}
+		if format == "TSV" && rows > 50_000 && len(out) < 1<<20 { // more than ClickHouse keeps back
+			t.Errorf("%s: of %d rows came %d bytes", format, rows, len(out))
+		}
+	}
+	for _, rows := range []int{0, 5000, 100_000} {
+		f("PrettyCompact", rows)
+		f("TSV", rows)
+		f("JSON", rows)
 	}
 }
 

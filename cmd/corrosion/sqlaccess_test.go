@@ -90,7 +90,7 @@ func checkOperator(t *testing.T, p *platform) {
 		"SELECT 1 SETTINGS max_execution_time = 61", "SELECT 1 SETTINGS max_result_rows = 1000001", "SELECT 1 SETTINGS max_memory_usage = 0",
 		"SELECT number FROM numbers(1000001)", "SELECT 1 SETTINGS readonly = 0", "INSERT INTO corrosion.samples (server_id) VALUES ('x')",
 		"ALTER TABLE corrosion.samples DELETE WHERE 1", "SYSTEM FLUSH LOGS", "KILL QUERY WHERE 1", "CREATE TEMPORARY TABLE x (a UInt8)"} {
-		if code, out, stderr := p.try("sql", query); code != 1 || !strings.Contains(stderr, "clickhouse says") {
+		if code, out, stderr := p.try("sql", query); code != 1 || !strings.Contains(stderr, "clickhouse says: Code: ") {
 			t.Errorf("operator may %q: exit %d, %.200s %s", query, code, out, stderr)
 		}
 	}

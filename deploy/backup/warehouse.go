@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,9 +29,6 @@ const (
 	askPartitions = `SELECT _partition_id, count(), toString(sum(%s)) FROM corrosion.%s GROUP BY _partition_id ORDER BY _partition_id`
 	askVersion    = `SELECT version()`
 )
-
-// maxException is more than ClickHouse writes about an exception at the end of an answer that it broke off, bytes.
-const maxException = 20 << 10
 
 // warehouse is ClickHouse: statements over the native protocol, rows in bulk over HTTP.
 type warehouse struct {
@@ -125,26 +120,10 @@ func (w *warehouse) read(ctx context.Context, query string, to io.Writer) error 
 	if err != nil {
 		return err
 	}
-	end := &tail{to: encoder}
-	if _, err := io.Copy(end, response.Body); err != nil {
-		return errors.Join(fmt.Errorf("ClickHouse broke off: %w", err), encoder.Close())
-	}
-	if bytes.Contains(end.last, []byte("__exception__\r\n"+response.Header.Get("X-ClickHouse-Exception-Tag"))) {
-		return errors.Join(errors.New("ClickHouse reported a fault while rows were read"), encoder.Close())
+	if _, err := io.Copy(encoder, stores.NewAnswer(response)); err != nil {
+		return errors.Join(fmt.Errorf("read rows: %w", err), encoder.Close())
 	}
 	return encoder.Close()
-}
-
-// tail remembers the end of what passes: an exception stands there.
-type tail struct {
-	to   io.Writer
-	last []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.last = append(t.last, p[max(0, len(p)-maxException):]...)
-	t.last = slices.Delete(t.last, 0, max(0, len(t.last)-maxException))
-	return t.to.Write(p)
 }
 
 // insert stores rows that read gave. Rows of a view's table stay as they are, and equal blocks are not taken for repeats.
@@ -188,8 +167,7 @@ func (w *warehouse) post(ctx context.Context, settings url.Values, body io.Reade
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 2<<10))
-		return nil, fmt.Errorf("ClickHouse answers %d: %s", response.StatusCode, strings.TrimSpace(string(text)))
+		return nil, stores.Refusal(response)
 	}
 	return response, nil
 }
