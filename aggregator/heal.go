@@ -14,6 +14,7 @@ import (
 	"corrosion/schema"
 	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
+	"corrosion/schema/pause"
 )
 
 // stagingPrefix begins the tables that a day is rebuilt in.
@@ -142,7 +143,7 @@ func (h *healing) unmerging(ctx context.Context, conn driver.Conn) error {
 		if err != nil || len(merging) == 0 {
 			return err
 		}
-		if !pause(ctx, 5*time.Millisecond) {
+		if !pause.For(ctx, 5*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

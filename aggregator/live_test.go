@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema/insertgate"
+	"corrosion/schema/pause"
 )
 
 // liveInsert stores rows as an ingester does: refused while a healer holds inserts off, under an ingester's query_id.
@@ -62,7 +63,7 @@ func TestHealingUnderReadersAndWriters(t *testing.T) {
 					break
 				}
 				held.Add(1)
-				if !pause(ctx, 5*time.Millisecond) {
+				if !pause.For(ctx, 5*time.Millisecond) {
 					return
 				}
 			}
@@ -135,7 +136,7 @@ func TestDeadHealerBlocksNobody(t *testing.T) {
 		if heldOff, err = insertLive(t.Context(), w, license, yesterdayNoon(), 1<<20, 10); err != nil {
 			t.Fatal(err)
 		}
-		if !pause(t.Context(), 20*time.Millisecond) {
+		if !pause.For(t.Context(), 20*time.Millisecond) {
 			t.Fatal("the lock never lapsed")
 		}
 	}
@@ -162,7 +163,7 @@ func TestHealingEndsAnInsertThatHangs(t *testing.T) {
 		done <- w.conn.Exec(hanging, "INSERT INTO corrosion.samples (server_id, ts) SELECT 'x', now() FROM numbers(1000) WHERE sleepEachRow(1) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0")
 	}()
 	for w.number("SELECT count() FROM system.processes WHERE query_id = 'corrosion-ingest-test-hangs'") == 0 {
-		if !pause(t.Context(), 5*time.Millisecond) {
+		if !pause.For(t.Context(), 5*time.Millisecond) {
 			t.Fatal("the insert does not begin")
 		}
 	}

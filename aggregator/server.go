@@ -26,18 +26,6 @@ func askServerRun(ctx context.Context, conn driver.Conn) (serverRun, error) {
 	return s, nil
 }
 
-// pause waits; false where ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
 // heavy lets a statement name many parts and hours, spill what does not fit, and be stored although its like was.
 func heavy(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{

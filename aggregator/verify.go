@@ -17,6 +17,7 @@ import (
 	"corrosion/schema"
 	"corrosion/schema/connect/stores"
 	"corrosion/schema/insertgate"
+	"corrosion/schema/pause"
 )
 
 // pass is one look at what changed.
@@ -199,7 +200,7 @@ func (p *pass) settle(ctx context.Context, day time.Time, hours []hourKey, force
 	}
 	var failed error
 	for try := range healTries {
-		if try > 0 && !pause(ctx, time.Duration(try)*200*time.Millisecond) {
+		if try > 0 && !pause.For(ctx, time.Duration(try)*200*time.Millisecond) {
 			return ctx.Err()
 		}
 		suspects, err := p.suspects(ctx, day, hours)

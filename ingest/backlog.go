@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"corrosion/schema/pause"
 )
 
 // backlogEvery is how often the streams are asked how full they are.
@@ -47,7 +49,7 @@ type backlogWatch struct {
 
 // run watches until ctx ends.
 func (w *backlogWatch) run(ctx context.Context) {
-	for sleep(ctx, backlogEvery) {
+	for pause.For(ctx, backlogEvery) {
 		w.lookOnce(ctx)
 	}
 }

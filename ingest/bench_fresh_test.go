@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 	"corrosion/schema/schematest"
 	"corrosion/schema/wire"
 )
@@ -174,7 +175,7 @@ func (f *fresh) mark(t *testing.T, source *traffic) {
 
 // watch looks which marks a query finds. They come by one partition, so they become visible in order.
 func (f *fresh) watch(ctx context.Context, t *testing.T, conn driver.Conn) {
-	for sleep(ctx, lookEvery) {
+	for pause.For(ctx, lookEvery) {
 		var visible uint64
 		err := conn.QueryRow(ctx, "SELECT count() FROM corrosion.samples WHERE license_id = ? SETTINGS max_threads = 1", f.marker).Scan(&visible)
 		now := time.Now()
@@ -193,7 +194,7 @@ func (f *fresh) watch(ctx context.Context, t *testing.T, conn driver.Conn) {
 }
 
 func (f *fresh) measureBacklog(ctx context.Context, t *testing.T) {
-	for n := 0; sleep(ctx, time.Second); n++ {
+	for n := 0; pause.For(ctx, time.Second); n++ {
 		waiting, err := streamed(ctx, f.js)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -215,7 +216,7 @@ func (f *fresh) settle(t *testing.T, stopWatching func()) {
 	defer stopWatching()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for sleep(ctx, 10*time.Millisecond) {
+	for pause.For(ctx, 10*time.Millisecond) {
 		f.mu.Lock()
 		done := len(f.delay) == len(f.sent)
 		f.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
+	"corrosion/schema/pause"
 )
 
 var growth = struct {
@@ -158,7 +159,7 @@ func untilMerged(t *testing.T, conn driver.Conn) {
 	ctx, cancel := context.WithTimeout(t.Context(), *growth.settle)
 	defer cancel()
 	var merges, parts uint64
-	for quiet := 0; quiet < 5 && sleep(ctx, time.Second); quiet++ {
+	for quiet := 0; quiet < 5 && pause.For(ctx, time.Second); quiet++ {
 		err := conn.QueryRow(t.Context(), "SELECT (SELECT count() FROM system.merges), (SELECT count() FROM system.parts WHERE active AND table = 'samples')").Scan(&merges, &parts)
 		if err != nil {
 			t.Fatal(err)

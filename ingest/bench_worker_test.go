@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 )
 
 // benchWorker is the hidden first argument that makes the test binary one measured process.
@@ -242,7 +243,7 @@ func (w *worker) drain(j job) error {
 	go func() { ran <- i.Run(context.Background()) }()
 	taken, stored := counting(i.metrics.messages), counting(i.metrics.samples)
 	for taken() == 0 {
-		sleep(context.Background(), time.Millisecond)
+		pause.For(context.Background(), time.Millisecond)
 	}
 	if err := w.startClock(j); err != nil {
 		return err
@@ -251,7 +252,7 @@ func (w *worker) drain(j job) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	} else {
 		for stored() < float64(j.Messages*j.Per) {
-			sleep(context.Background(), 5*time.Millisecond) // looking costs some 50 µs
+			pause.For(context.Background(), 5*time.Millisecond) // looking costs some 50 µs
 		}
 		if err := untilEmpty(js); err != nil {
 			return err
@@ -283,7 +284,7 @@ func untilEmpty(js jetstream.JetStream) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		sleep(ctx, time.Millisecond)
+		pause.For(ctx, time.Millisecond)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"corrosion/deploy/local/localtest"
 	"corrosion/schema"
+	"corrosion/schema/pause"
 	"corrosion/schema/schematest"
 	"corrosion/schema/wire"
 )
@@ -77,7 +78,7 @@ func (g *generator) publish(subject string, body []byte) {
 		if err == nil {
 			return
 		}
-		sleep(context.Background(), 20*time.Millisecond)
+		pause.For(context.Background(), 20*time.Millisecond)
 	}
 }
 
@@ -96,7 +97,7 @@ type chaos struct {
 func (c *chaos) start(i int) { c.ingesters[i] = startChild(c.T, c.nats.URL(), c.ch.URL()) }
 
 func (c *chaos) wait(most time.Duration) {
-	sleep(c.Context(), time.Duration(rand.Int64N(int64(most))))
+	pause.For(c.Context(), time.Duration(rand.Int64N(int64(most))))
 }
 
 // fault kills or stops something under load.
@@ -116,7 +117,7 @@ func (c *chaos) fault() {
 	case 2: // the other takes over, then this one wakes
 		c.stopped++
 		c.ingesters[i].signal(c.T, syscall.SIGSTOP)
-		sleep(c.Context(), 1500*time.Millisecond)
+		pause.For(c.Context(), 1500*time.Millisecond)
 		c.wait(time.Second)
 		c.ingesters[i].signal(c.T, syscall.SIGCONT)
 	default:

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 	"corrosion/schema/wire"
 )
 
@@ -86,7 +87,7 @@ func (s *fakeStore) insert(ctx context.Context, b *batch) error {
 	s.Lock()
 	s.tries++
 	s.Unlock()
-	if block := time.Duration(s.block.Load()); block > 0 && !sleep(ctx, block) {
+	if block := time.Duration(s.block.Load()); block > 0 && !pause.For(ctx, block) {
 		return ctx.Err()
 	}
 	if err := s.fail.get(); err != nil {

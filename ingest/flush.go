@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"corrosion/schema/pause"
 )
 
 // flusher stores one batch after the other until the pipeline closes work.
@@ -38,7 +40,7 @@ func (p *pipeline) persist(hard context.Context, step string, trouble *incident,
 		}
 		if errors.Is(err, errHealing) {
 			p.metrics.heldOff.Inc()
-			if !sleep(hard, healingPause) {
+			if !pause.For(hard, healingPause) {
 				return hard.Err()
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/ch-go"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 )
 
 // insertSettings make one batch one INSERT that returns when it is stored, in the table and in its views, and that a
@@ -146,7 +147,7 @@ func (i *inserter) settleDoubt(ctx context.Context, b *batch) error {
 		return nil
 	}
 	if same {
-		if !try.healed && !sleep(ctx, time.Until(try.last)) { // what is still on its way may begin until then
+		if !try.healed && !pause.For(ctx, time.Until(try.last)) { // what is still on its way may begin until then
 			return ctx.Err()
 		}
 		if err := i.over(ctx, b.token(), []string{b.token()}); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 )
 
 // queryPrefix begins the query_id of every INSERT of an ingester; its instance follows.
@@ -153,7 +154,7 @@ func (l *link) over(ctx context.Context, prefix string, these []string) error {
 		if !slices.ContainsFunc(these, func(id string) bool { return slices.Contains(running, id) }) {
 			return nil
 		}
-		if !sleep(ctx, overEvery) {
+		if !pause.For(ctx, overEvery) {
 			return fmt.Errorf("%d earlier inserts are still running: %w", len(these), ctx.Err())
 		}
 	}

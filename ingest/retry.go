@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"corrosion/schema/pause"
 )
 
 // errRefused marks an INSERT that ClickHouse understood and refused: trying again soon changes nothing, but nothing may
@@ -46,18 +48,7 @@ func (b *backoff) next(err error) time.Duration {
 
 // wait sleeps until the next try; false where ctx ended first.
 func (b *backoff) wait(ctx context.Context, err error) bool {
-	return sleep(ctx, b.next(err))
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return pause.For(ctx, b.next(err))
 }
 
 // logEvery is how often one repeated fault is logged.

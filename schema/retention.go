@@ -14,6 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"corrosion/schema/connect/stores"
+	"corrosion/schema/pause"
 )
 
 const (
@@ -255,10 +256,8 @@ func awaitMutations(ctx context.Context, conn driver.Conn, table string) error {
 		if err := conn.QueryRow(ctx, mutationsQuery, table).Scan(&left); err != nil || left == 0 {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, mutationsPause) {
 			return context.Cause(ctx)
-		case <-time.After(mutationsPause):
 		}
 	}
 }

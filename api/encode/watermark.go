@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 )
 
 // Watermark is a moment of the engine's clock, in whole steps of schema.StoredAtStep, before which nothing can be stored
@@ -40,9 +41,7 @@ func (e *Exporter) Watermark(ctx context.Context, since time.Time) (time.Time, e
 		if bound > first || !time.Now().Before(deadline) {
 			return later(time.UnixMilli(bound*schema.StoredAtStep.Milliseconds()).UTC(), since), nil
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return time.Time{}, context.Cause(ctx)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"corrosion/api/store"
+	"corrosion/schema/pause"
 	"corrosion/schema/pg"
 )
 
@@ -99,7 +100,7 @@ func (w *Warden) check(ctx context.Context) {
 		case <-timer.C:
 		case <-w.due:
 			next = w.config.Again
-			if !sleep(ctx, w.config.Settle) {
+			if !pause.For(ctx, w.config.Settle) {
 				return
 			}
 		}
@@ -190,15 +191,4 @@ func valid(row pg.ListNATSUsersRow, now time.Time) []int64 {
 		return []int64{row.Generation, *row.PreviousGeneration}
 	}
 	return []int64{row.Generation}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

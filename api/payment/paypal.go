@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
+
+	"corrosion/schema/pause"
 )
 
 // PayPalConfig are the settings of PayPal's Orders API, version 2.
@@ -165,19 +167,17 @@ func (p *PayPal) Refund(ctx context.Context, capture string, amount decimal.Deci
 // call sends one request until PayPal answers it, and reads the answer. Repeating is safe: what changes something has a
 // key.
 func (p *PayPal) call(ctx context.Context, method, path string, key uuid.UUID, body, into any) error {
-	pause := p.cfg.Pause
+	wait := p.cfg.Pause
 	for try := 1; ; try++ {
 		err := p.once(ctx, method, path, key, body, into)
 		if err == nil || !errors.Is(err, ErrUncertain) || try == p.cfg.Tries {
 			return err
 		}
 		p.cfg.Logger.Warn("paypal did not answer; asking again", "method", method, "try", try, "error", err)
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return fmt.Errorf("%w: %w", ErrUncertain, ctx.Err())
-		case <-time.After(pause):
-			pause *= 2
 		}
+		wait *= 2
 	}
 }
 

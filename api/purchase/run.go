@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"corrosion/api/payment"
+	"corrosion/schema/pause"
 	"corrosion/schema/pg"
 )
 
@@ -22,10 +23,8 @@ const (
 // Run settles what waits, until ctx ends: purchases whose asker died or whose provider did not answer.
 func (s *Service) Run(ctx context.Context) {
 	for wait := s.cfg.Poll; ; {
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return
-		case <-time.After(wait):
 		}
 		_, err := s.SettleOnce(ctx)
 		switch {

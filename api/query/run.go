@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -167,12 +168,24 @@ func seriesTargets(row *seriesRow, names []string) []any {
 	return targets
 }
 
+// digits are those that a float64 holds of every decimal number; what is beyond comes from the order in which shares of a
+// total were added: 2888.9999999999995.
+const digits = 15
+
 // number makes a value of ClickHouse one of an answer: NaN and infinities are no numbers, so they are nil.
 func number(v *float64) *float64 {
 	if v == nil || math.IsNaN(*v) || math.IsInf(*v, 0) {
 		return nil
 	}
-	return v
+	if *v == math.Trunc(*v) && math.Abs(*v) < 1<<53 {
+		return v
+	}
+	var text [32]byte
+	rounded, err := strconv.ParseFloat(string(strconv.AppendFloat(text[:0], *v, 'g', digits, 64)), 64)
+	if err != nil { // it was among the largest, and is kept
+		return v
+	}
+	return &rounded
 }
 
 func timeOf(millis int64) *time.Time {

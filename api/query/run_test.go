@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -34,6 +35,33 @@ func TestStoreAwayIsUnavailable(t *testing.T) {
 	engine.cfg.RetentionFor = time.Hour
 	if _, err := engine.Summary(t.Context(), r); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("summary: got %v, want ErrUnavailable", err)
+	}
+}
+
+// Digits that come from adding shares of a total are left out; what was measured stays.
+func TestNumber(t *testing.T) {
+	f := func(v, want float64) {
+		t.Helper()
+		if got := number(&v); got == nil || *got != want {
+			t.Errorf("%v: got %s, want %v", v, show(got), want)
+		}
+	}
+	f(2888.9999999999995, 2889)
+	f(0.1+0.2, 0.3)
+	f(-59.97, -59.97)
+	f(1.0/3, 0.333333333333333)
+	f(0, 0)
+	f(1<<53-1, 1<<53-1)
+	f(123456789012345.6, 123456789012346)
+	f(math.MaxFloat64, math.MaxFloat64)
+	f(5e-324, 5e-324)
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if got := number(&v); got != nil {
+			t.Errorf("%v: got %s", v, show(got))
+		}
+	}
+	if number(nil) != nil {
+		t.Error("nil is no number")
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"corrosion/schema/pause"
 )
 
 // Listening says what is listened to and who is told.
@@ -33,10 +35,7 @@ func (s *Store) Listen(ctx context.Context, l Listening) {
 			wait = l.RetryMin
 		}
 		l.Logger.Warn("Postgres is not listened to; trying again", "channel", l.Channel, "error", err, "wait", wait)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait - rand.N(wait/4+1)):
-		}
+		pause.For(ctx, wait-rand.N(wait/4+1))
 		wait = min(2*wait, l.RetryMax)
 	}
 }

@@ -22,6 +22,7 @@ func allowedImports() []struct{ from, to string } {
 		{"corrosion/deploy/backup", "corrosion/schema"},
 		{"corrosion/deploy/agent", "corrosion/schema/command"},
 		{"corrosion/deploy/agent", "corrosion/schema/connect"},
+		{"corrosion/deploy/agent", "corrosion/schema/pause"},
 		{"corrosion/cmd/corrosion-agent", "corrosion/deploy/agent"},
 		{"corrosion/aggregator", "corrosion/schema"},
 		{"corrosion/aggregator", "corrosion/aggregator"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"corrosion/aggregator"
+	"corrosion/schema/pause"
 	"corrosion/schema/pg"
 )
 
@@ -97,10 +98,8 @@ func (c *jobsRunCommand) runInTurn(e *env, a *aggregator.Aggregator, progress fu
 			fmt.Fprintf(e.stderr, "waiting for another run to end (%s so far; `corrosion jobs` shows it, Ctrl-C stops waiting)\n", waited.Round(time.Second))
 			told = waited
 		}
-		select {
-		case <-e.ctx.Done():
+		if !pause.For(e.ctx, turnPoll) {
 			return f, e.ctx.Err()
-		case <-time.After(turnPoll):
 		}
 	}
 }

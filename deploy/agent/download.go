@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"corrosion/schema/command"
+	"corrosion/schema/pause"
 )
 
 // The clients' own bounds; those of a download as a whole are in DownloadConfig.
@@ -78,7 +79,7 @@ func (d *download) run(ctx context.Context) error {
 		case try >= d.config.Tries:
 			return err
 		}
-		if !sleep(limited, wait) {
+		if !pause.For(limited, wait) {
 			continue // the causes above say which
 		}
 		wait *= 2
@@ -295,14 +296,3 @@ func (p *pace) watch(c DownloadConfig, cut context.CancelCauseFunc) {
 }
 
 func (p *pace) stop() { close(p.ended); p.done.Wait() }
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}

@@ -12,6 +12,7 @@ import (
 
 	"corrosion/schema/connect/stores"
 	"corrosion/schema/insertgate"
+	"corrosion/schema/pause"
 )
 
 // clonePrefix begins the tables that a backup reads.
@@ -72,10 +73,8 @@ func (w *warehouse) cloneInTime(ctx context.Context, tables []source) (at time.T
 		if late {
 			lease = min(2*lease, time.Minute)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, tryPause) {
 			return at, ctx.Err()
-		case <-time.After(tryPause):
 		}
 	}
 }

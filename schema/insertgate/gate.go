@@ -13,6 +13,7 @@ import (
 
 	"corrosion/schema"
 	"corrosion/schema/connect/stores"
+	"corrosion/schema/pause"
 )
 
 // The gate's statements. A lock is alive while its end is ahead of ClickHouse's own clock; ingest's INSERTs ask for it.
@@ -98,10 +99,8 @@ func (g *Gate) settle(ctx context.Context, conn driver.Conn) error {
 				}
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, 3*time.Millisecond) {
 			return errors.Join(ErrBusy, ctx.Err())
-		case <-time.After(3 * time.Millisecond):
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"corrosion/schema"
+	"corrosion/schema/pause"
 )
 
 // driver does harm until there was enough of it. It works on the test's own goroutine.
@@ -230,7 +231,7 @@ func (d *driver) eachConsumer(f func(*jetstream.StreamInfo, *jetstream.ConsumerI
 
 // wait lets a random time pass.
 func (d *driver) wait(least, most time.Duration) {
-	pause(d.w.t.Context(), least+time.Duration(d.rng.Int64N(int64(most-least)+1)))
+	pause.For(d.w.t.Context(), least+time.Duration(d.rng.Int64N(int64(most-least)+1)))
 }
 
 // until polls for a condition; false where it did not come within limit.
@@ -244,7 +245,7 @@ func (d *driver) poll(limit, every time.Duration, condition func() bool) bool {
 		if condition() {
 			return true
 		}
-		if !pause(d.w.t.Context(), every) {
+		if !pause.For(d.w.t.Context(), every) {
 			return false
 		}
 	}

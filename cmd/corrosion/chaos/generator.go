@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"corrosion/schema/pause"
 )
 
 // publishers is how many publish side by side; every other one by way of the publishers' proxy.
@@ -97,7 +99,7 @@ func (g *generator) publish(js jetstream.JetStream) {
 		if behind := time.Since(due); behind > time.Second {
 			due = due.Add(behind) // what an outage held up is not caught up with
 		}
-		if !pause(g.soft, time.Until(due)) {
+		if !pause.For(g.soft, time.Until(due)) {
 			return
 		}
 	}
@@ -121,7 +123,7 @@ func (g *generator) deliver(js jetstream.JetStream, e envelope) {
 			}
 			return
 		}
-		if !pause(g.hard, 100*time.Millisecond) {
+		if !pause.For(g.hard, 100*time.Millisecond) {
 			return
 		}
 	}
@@ -143,17 +145,6 @@ func (g *generator) attempt(js jetstream.JetStream, m *nats.Msg) (*jetstream.Pub
 }
 
 // pause waits for d; false where ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(max(d, 0))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
 // gate holds publishers between two messages.
 type gate struct {
 	mu     sync.Mutex
