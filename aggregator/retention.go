@@ -83,7 +83,7 @@ func (s site) retain(ctx context.Context, report *RetentionReport, progress func
 	var faults []error
 	for i, t := range tables {
 		progress(int64(i), int64(len(tables)))
-		dropped, err := s.retainTable(ctx, t)
+		dropped, err := s.retainTable(ctx, t.Name)
 		if dropped.Rows > 0 {
 			report.add(dropped)
 		}
@@ -122,8 +122,15 @@ func (a *Aggregator) retain(ctx context.Context, run *Run) error {
 	return err
 }
 
-func (s site) retainTable(ctx context.Context, t schema.KeptTable) (TableReport, error) {
-	report := TableReport{Table: t.Name}
+// retainTable goes by the limit of this moment: it may have grown since the run began.
+func (s site) retainTable(ctx context.Context, name string) (TableReport, error) {
+	report := TableReport{Table: name}
+	tables, err := schema.KeptTables(ctx, s.conn)
+	at := slices.IndexFunc(tables, func(t schema.KeptTable) bool { return t.Name == name })
+	if err != nil || at < 0 {
+		return report, err
+	}
+	t := tables[at]
 	for range retentionTries {
 		missed, err := s.dropParts(ctx, t, &report)
 		if err != nil {

@@ -74,6 +74,30 @@ func TestRetentionDropsWhatIsDue(t *testing.T) {
 	}
 }
 
+// Rows go by the limit of the moment in which their table is looked at, which an operator may just have raised.
+func TestRetentionFollowsALimitThatGrows(t *testing.T) {
+	w := newWorld(t)
+	w.exec("SYSTEM STOP TTL MERGES")
+	license, old := uuid.New(), time.Now().AddDate(0, 0, -10)
+	longer := schema.DefaultRetention()
+	longer.Raw = 14 * 24 * time.Hour
+	_, err := w.RunNow(t.Context(), retentionJob, Manual, Window{}, func(done, _ int64) {
+		if done > 0 {
+			return
+		}
+		if err := schema.ApplyRetention(t.Context(), w.conn, longer); err != nil {
+			t.Error(err)
+		}
+		w.insert([]schema.Sample{rowAt(license, "kept", old, old)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := w.number("SELECT count() FROM corrosion.samples WHERE license_id = ?", license); n != 1 {
+		t.Errorf("%d rows are left, want the one that is within its days since the run began", n)
+	}
+}
+
 // A day that still takes late samples keeps them: parts are dropped, not days.
 func TestRetentionSparesLateRows(t *testing.T) {
 	w := newWorld(t)
