@@ -100,15 +100,15 @@ func StartClickHouse(ctx context.Context, config ClickHouseConfig) (*ClickHouse,
 	if err := c.awaitLeftover(ctx); err != nil {
 		return nil, err
 	}
-	ports, err := choosePorts(ctx, config.NativePort, config.HTTPPort)
+	err := onFreePorts(ctx, func(ports []int) (err error) {
+		c.config.NativePort, c.config.HTTPPort = ports[0], ports[1]
+		if err := c.prepare(); err != nil {
+			return fmt.Errorf("prepare clickhouse: %w", err)
+		}
+		c.daemon, err = startDaemon(ctx, "clickhouse", c, config.Logger, !config.NoRestart)
+		return err
+	}, config.NativePort, config.HTTPPort)
 	if err != nil {
-		return nil, err
-	}
-	c.config.NativePort, c.config.HTTPPort = ports[0], ports[1]
-	if err := c.prepare(); err != nil {
-		return nil, fmt.Errorf("prepare clickhouse: %w", err)
-	}
-	if c.daemon, err = startDaemon(ctx, "clickhouse", c, config.Logger, !config.NoRestart); err != nil {
 		return nil, err
 	}
 	if err := c.query(ctx, "CREATE DATABASE IF NOT EXISTS "+Database+" ENGINE = Atomic"); err != nil {

@@ -28,8 +28,6 @@ const (
 	// that follows the free space could refuse to recover its own streams.
 	defaultNATSStore  = 32 * gibibyte
 	defaultNATSMemory = 256 * mebibyte
-	// portTries is how often another port is chosen where others take those that are free.
-	portTries = 5
 	// connectionsAtOnce is more than one server can have.
 	connectionsAtOnce = 1 << 20
 )
@@ -70,20 +68,16 @@ func StartNATS(ctx context.Context, config NATSConfig) (*NATS, error) {
 			return nil, fmt.Errorf("start nats: %w", err)
 		}
 	}
-	for try := 1; ; try++ {
-		n, err := startNATS(ctx, config)
-		if !errors.Is(err, errPortTaken) || try == portTries {
-			return n, err
-		}
-	}
+	var n *NATS
+	err := onFreePorts(ctx, func(ports []int) (err error) {
+		config.Port = ports[0]
+		n, err = startNATS(ctx, config)
+		return err
+	}, config.Port)
+	return n, err
 }
 
 func startNATS(ctx context.Context, config NATSConfig) (*NATS, error) {
-	ports, err := choosePorts(ctx, config.Port)
-	if err != nil {
-		return nil, err
-	}
-	config.Port = ports[0]
 	file, err := openLog(filepath.Join(config.LogDir, "nats.log"))
 	if err != nil {
 		return nil, err
@@ -131,9 +125,6 @@ func (n *NATS) run(ctx context.Context) error {
 	return n.ready()
 }
 
-// errPortTaken is of a port that another process took after it was chosen.
-var errPortTaken = errors.New("the port was taken meanwhile")
-
 func (n *NATS) ready() error {
 	for range startLimit / time.Second {
 		if n.server.ReadyForConnections(time.Second) {
@@ -144,7 +135,7 @@ func (n *NATS) ready() error {
 		}
 		// The server says so in its log alone.
 		if strings.Contains(n.log.lastError(), syscall.EADDRINUSE.Error()) {
-			return fmt.Errorf("%w: %s", errPortTaken, n.log.lastError())
+			return errors.New(n.log.lastError())
 		}
 	}
 	return fmt.Errorf("server does not answer: %s", n.log.lastError())

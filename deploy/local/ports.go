@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"time"
+
+	"corrosion/schema/pause"
 )
 
 // Free ports are looked for below the range that systems hand out to outgoing
@@ -39,7 +42,7 @@ func choosePorts(ctx context.Context, wanted ...int) ([]int, error) {
 
 func listenNear(ctx context.Context, want int) (net.Listener, error) {
 	if want != 0 {
-		if listener, err := listen(ctx, want); err == nil {
+		if listener, err := listenPatiently(ctx, want); err == nil {
 			return listener, nil
 		}
 	}
@@ -55,14 +58,43 @@ func listen(ctx context.Context, port int) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", hostPort(port))
 }
 
+// portPatience is how long a taken port is looked at: a program that is being started holds what its parent had open until
+// it has become another, so that a port that was just given up may seem to be taken.
+const portPatience = 300 * time.Millisecond
+
+func listenPatiently(ctx context.Context, port int) (net.Listener, error) {
+	for begun := time.Now(); ; {
+		listener, err := listen(ctx, port)
+		if err == nil || time.Since(begun) > portPatience || !pause.For(ctx, 5*time.Millisecond) {
+			return listener, err
+		}
+	}
+}
+
 // requireFree fails when a server could not listen on one of the ports now.
 func requireFree(ctx context.Context, ports ...int) error {
 	for _, port := range ports {
-		listener, err := listen(ctx, port)
+		listener, err := listenPatiently(ctx, port)
 		if err != nil {
 			return fmt.Errorf("port %d is taken by another process", port)
 		}
 		_ = listener.Close()
 	}
 	return nil
+}
+
+// portChoices is how often a server that does not start takes other ports, because those it chose were taken meanwhile.
+const portChoices = 5
+
+// onFreePorts starts a server on ports of choosePorts; start leaves nothing behind when it fails.
+func onFreePorts(ctx context.Context, start func(ports []int) error, wanted ...int) error {
+	for choice := 1; ; choice++ {
+		ports, err := choosePorts(ctx, wanted...)
+		if err != nil {
+			return err
+		}
+		if err = start(ports); err == nil || ctx.Err() != nil || choice == portChoices || requireFree(ctx, ports...) == nil {
+			return err
+		}
+	}
 }

@@ -58,12 +58,12 @@ func StartPostgres(ctx context.Context, config PostgresConfig) (*Postgres, error
 	if err := p.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare postgres: %w", err)
 	}
-	ports, err := choosePorts(ctx, config.Port)
+	err := onFreePorts(ctx, func(ports []int) (err error) {
+		p.config.Port = ports[0]
+		p.daemon, err = startDaemon(ctx, "postgres", p, config.Logger, !config.NoRestart)
+		return err
+	}, config.Port)
 	if err != nil {
-		return nil, err
-	}
-	p.config.Port = ports[0]
-	if p.daemon, err = startDaemon(ctx, "postgres", p, config.Logger, !config.NoRestart); err != nil {
 		return nil, err
 	}
 	if err := p.ensureDatabase(ctx); err != nil {
