@@ -63,7 +63,7 @@ func TestOneOfManyAsksAnew(t *testing.T) {
 	clock.pass(time.Second)
 	h.queries.gate = make(chan struct{})
 	group.Go(func() { h.get(t, call, token).ok(t, 200, nil) })
-	localtest.CheckFor(t, 5*time.Second, time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, time.Millisecond, func() error {
 		if !h.answers.asking() {
 			return errors.New("nobody asks")
 		}

@@ -70,7 +70,7 @@ func TestExportBreaksOffWithTheEngine(t *testing.T) {
 			t.Errorf("%s: the engine's words are in the file", coding)
 		}
 	}
-	localtest.CheckFor(t, 5*time.Second, 20*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 20*time.Millisecond, func() error {
 		if a := h.get(t, "/metrics", ""); !strings.Contains(a.body, "corrosion_exports_broken_total 2") {
 			return fmt.Errorf("broken exports are not counted")
 		}
@@ -99,7 +99,7 @@ func (h *harness) startExport(t testing.TB, license uuid.UUID, query, coding str
 
 func killExports(t testing.TB, conn driver.Conn, license uuid.UUID) {
 	t.Helper()
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 		if runningExports(t, conn) == 0 {
 			return fmt.Errorf("no export runs")
 		}
@@ -157,7 +157,7 @@ func TestExportsAtOnce(t *testing.T) {
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		t.Fatal(err)
 	}
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 		if a := h.get(t, "/api/analytics/export?range=1m", h.token(t, license, auth.Viewer)); a.StatusCode != 200 {
 			return fmt.Errorf("%d", a.StatusCode)
 		}

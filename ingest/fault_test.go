@@ -208,8 +208,8 @@ func TestStreamMadeAnewIsAnotherEpoch(t *testing.T) {
 	license := r.licenses.add()
 	s := samplesOf("a", 2)
 	r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &s[0]))
-	r.waitStored(license, 1, 5*time.Second)
-	r.waitAcked(5 * time.Second)
+	r.waitStored(license, 1, 30*time.Second)
+	r.waitAcked(30 * time.Second)
 	if err := r.js.DeleteStream(t.Context(), schema.StreamStats); err != nil {
 		t.Fatal(err)
 	}
@@ -233,13 +233,13 @@ func TestLicensesAwayDelaysTheUnknownOnly(t *testing.T) {
 	s := samplesOf("a", 1)
 	body := wire.AppendJSON(nil, &s[0])
 	r.publish(schema.StatsSubject(seen), body)
-	r.waitStored(seen, 1, 5*time.Second)
+	r.waitStored(seen, 1, 30*time.Second)
 	r.licenses.setAway(errors.New("postgres is away"))
 	r.publish(schema.StatsSubject(fresh), body)
 	r.waitUnhealthy("postgres is away")
 	s = samplesOf("b", 1)
 	r.publish(schema.StatsSubject(seen), wire.AppendJSON(nil, &s[0]))
-	r.waitStored(seen, 2, 5*time.Second)
+	r.waitStored(seen, 2, 30*time.Second)
 	var n uint64
 	if err := r.query("SELECT count() FROM corrosion.samples WHERE license_id = ?", []any{fresh}, &n); err != nil || n != 0 {
 		t.Errorf("%d rows of a license that nobody could look up (%v)", n, err)
@@ -248,8 +248,8 @@ func TestLicensesAwayDelaysTheUnknownOnly(t *testing.T) {
 		t.Error("a license that could not be looked up became a dead letter")
 	}
 	r.licenses.setAway(nil)
-	r.waitStored(fresh, 1, 5*time.Second)
-	r.waitAcked(5 * time.Second)
+	r.waitStored(fresh, 1, 30*time.Second)
+	r.waitAcked(30 * time.Second)
 	r.waitHealthy()
 }
 
@@ -279,7 +279,7 @@ func TestFullStreamRefusesAndDrains(t *testing.T) {
 	}
 	proxy.Heal()
 	r.waitStored(license, sent, 20*time.Second)
-	r.waitAcked(5 * time.Second)
+	r.waitAcked(30 * time.Second)
 }
 
 func TestStreamsAreBroughtToTheSettings(t *testing.T) {

@@ -75,7 +75,7 @@ func TestPartlyStoredBatchIsCompleted(t *testing.T) {
 	schematest.InsertSamples(t, r.ch, stored)
 	r.start()
 	r.waitAcked(20 * time.Second)
-	r.waitStored(license, messages*per, 5*time.Second)
+	r.waitStored(license, messages*per, 30*time.Second)
 	if skipped := r.metric("corrosion_ingest_samples_skipped_total"); skipped != float64(len(stored)) {
 		t.Errorf("%v skipped, want %d", skipped, len(stored))
 	}
@@ -128,7 +128,7 @@ func TestStreamFromBeforePartitions(t *testing.T) {
 	s := plain(messages, time.Now())
 	r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &s))
 	r.waitStored(license, messages+1, 10*time.Second)
-	r.waitAcked(5 * time.Second)
+	r.waitAcked(30 * time.Second)
 	if len(r.letters()) != 0 {
 		t.Errorf("%d dead letters", len(r.letters()))
 	}
@@ -156,7 +156,7 @@ func TestRepeatedSequencesAreStored(t *testing.T) {
 	}
 	r.start()
 	r.waitStored(license, 11, 10*time.Second)
-	r.waitAcked(5 * time.Second)
+	r.waitAcked(30 * time.Second)
 	r.stop()
 	r.start()
 	r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &s))
@@ -183,7 +183,7 @@ func TestFewerPartitions(t *testing.T) {
 	for _, license := range licenses {
 		r.waitStored(license, 1, 10*time.Second)
 	}
-	r.waitAcked(5 * time.Second)
+	r.waitAcked(30 * time.Second)
 }
 
 // JetStream's partition of a subject is the one that duplicates are looked up by.

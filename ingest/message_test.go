@@ -38,15 +38,15 @@ func TestForgedRepliesLeaveNoTrace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.waitStored(mine, 2, 5*time.Second)
-	localtest.CheckFor(t, 5*time.Second, 20*time.Millisecond, func() error {
+	r.waitStored(mine, 2, 30*time.Second)
+	localtest.CheckFor(t, 30*time.Second, 20*time.Millisecond, func() error {
 		samples, marks := r.metric("corrosion_ingest_samples_rejected_total"), r.metric("corrosion_ingest_events_rejected_total")
 		if samples != 1 || marks != 1 {
 			return fmt.Errorf("%v and %v rejected, want 1 of each", samples, marks)
 		}
 		return nil
 	})
-	r.waitAcked(5 * time.Second)
+	r.waitAcked(30 * time.Second)
 	if letters := r.letters(); len(letters) != 0 {
 		t.Errorf("%d dead letters, want none", len(letters))
 	}

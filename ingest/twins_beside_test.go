@@ -85,14 +85,14 @@ func TestDuplicatesByBothSubjects(t *testing.T) {
 			s[1].TS += second.Milliseconds()
 			r.publish(subject(s[0].ServerID), wire.AppendArray(nil, s))
 		}
-		r.waitAcked(5 * time.Second)
+		r.waitAcked(30 * time.Second)
 	}
 	short := func(string) string { return schema.StatsSubject(license) }
 	long := func(server string) string { return schema.ServerStatsSubject(license, server) }
 	send(short, 0)
 	send(long, 0)
 	send(short, time.Second)
-	r.waitStored(license, 2*servers, 5*time.Second)
+	r.waitStored(license, 2*servers, 30*time.Second)
 	if n := r.metric("corrosion_ingest_duplicates_total"); n != 4*servers {
 		t.Errorf("%v duplicates counted, want %d", n, 4*servers)
 	}

@@ -97,17 +97,17 @@ func TestPublisherDuplicates(t *testing.T) {
 	r.publish(schema.StatsSubject(license), wire.AppendJSON(nil, &s[0]))
 	r.publish(schema.StatsSubject(license), wire.AppendArray(nil, s[:2]))
 	r.publish(schema.StatsSubject(other), wire.AppendJSON(nil, &s[0]))
-	r.waitAcked(5 * time.Second)
-	r.waitStored(license, 2, 5*time.Second)
-	r.waitStored(other, 1, 5*time.Second)
+	r.waitAcked(30 * time.Second)
+	r.waitStored(license, 2, 30*time.Second)
+	r.waitStored(other, 1, 30*time.Second)
 	if n := r.metric("corrosion_ingest_duplicates_total"); n != 1 {
 		t.Errorf("%v duplicates counted, want 1", n)
 	}
 	r.stop()
 	r.start()
 	r.publish(schema.StatsSubject(license), wire.AppendArray(nil, s))
-	r.waitAcked(5 * time.Second)
-	r.waitStored(license, 3, 5*time.Second)
+	r.waitAcked(30 * time.Second)
+	r.waitStored(license, 3, 30*time.Second)
 	if n := r.metric("corrosion_ingest_duplicates_total"); n != 2 {
 		t.Errorf("%v duplicates counted since the restart, want 2", n)
 	}
@@ -123,17 +123,17 @@ func TestMessageIDs(t *testing.T) {
 	send(license, 1)
 	send(license, 2)
 	send(other, 3)
-	r.waitAcked(5 * time.Second)
-	r.waitStored(license, 1, 5*time.Second)
+	r.waitAcked(30 * time.Second)
+	r.waitStored(license, 1, 30*time.Second)
 	r.stop()
 	r.start()
 	send(license, 4)
-	r.waitAcked(5 * time.Second)
-	r.waitStored(license, 1, 5*time.Second)
+	r.waitAcked(30 * time.Second)
+	r.waitStored(license, 1, 30*time.Second)
 	if n := r.metric("corrosion_ingest_duplicates_total"); n != 1 {
 		t.Errorf("%v duplicates counted since the restart, want 1", n)
 	}
-	r.waitStored(other, 1, 5*time.Second)
+	r.waitStored(other, 1, 30*time.Second)
 }
 
 // publishID publishes until JetStream itself does not know the id any more: its window is 100 ms.
@@ -142,7 +142,7 @@ func (r *rig) publishID(license uuid.UUID, id string, body []byte) {
 	m := nats.NewMsg(schema.StatsSubject(license))
 	m.Header.Set(jetstream.MsgIDHeader, id)
 	m.Data = body
-	localtest.CheckFor(r.t, 5*time.Second, 50*time.Millisecond, func() error {
+	localtest.CheckFor(r.t, 30*time.Second, 50*time.Millisecond, func() error {
 		ack, err := r.js.PublishMsg(r.t.Context(), m)
 		if err == nil && ack.Duplicate {
 			err = errors.New("refused as a duplicate")

@@ -168,7 +168,7 @@ func TestWatermarkIsFreshAndWaits(t *testing.T) {
 	slow := make(chan error, 1)
 	go func() { slow <- slowInsert(context.Background(), conn, license, 10, 5) }()
 	started := time.Now()
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 		text, err := exporter.ask(t.Context(), "test", statement{text: "SELECT count() FROM system.processes WHERE query_kind = 'Insert'"})
 		if err != nil || text == "0\n" {
 			return fmt.Errorf("no INSERT runs: %w", err)

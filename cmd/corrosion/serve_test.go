@@ -145,7 +145,7 @@ func TestGameServerRights(t *testing.T) {
 	if _, err := conn.SubscribeSync("_INBOX.>"); err == nil {
 		_ = conn.Flush()
 	}
-	localtest.CheckFor(t, 5*time.Second, 20*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 20*time.Millisecond, func() error {
 		if len(violations) < 4 {
 			return fmt.Errorf("%d permission violations were told, want 4", len(violations))
 		}

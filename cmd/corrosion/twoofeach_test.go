@@ -169,7 +169,7 @@ func (f *fleet) limitsAreOne(t *testing.T, a, b *platform) {
 		t.Errorf("both gave %d of %d requests within %s, want %d to %d", n, all, took, budget, most)
 	}
 	for _, p := range []*platform{a, b} {
-		localtest.CheckFor(t, 2*time.Second, 10*time.Millisecond, func() error {
+		localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 			if status, text := p.get(token, "/api/analytics/metrics", nil, nil); status != http.StatusTooManyRequests {
 				return fmt.Errorf("%d %s", status, text)
 			}

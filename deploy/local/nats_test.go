@@ -111,7 +111,7 @@ func TestNATSUsersMayOnlyWhatTheyAreGiven(t *testing.T) {
 		t.Errorf("the platform hears %+v (%v), want a.stats alone", message, err)
 	}
 	want := local.Violations{Publish: 3, Subscribe: 1, Refused: 3}
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 		if got := server.Violations(); got != want {
 			return fmt.Errorf("violations %+v, want %+v", got, want)
 		}
@@ -135,7 +135,7 @@ func TestNATSClientsWaitWhileNobodyCanTell(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 		if n := asked.Load(); n < 5 {
 			return fmt.Errorf("asked %d times", n)
 		}
@@ -151,14 +151,14 @@ func TestNATSClientsWaitWhileNobodyCanTell(t *testing.T) {
 		}
 		return nil
 	}
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, connected)
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, connected)
 	before := conn.Stats().Reconnects
 	live, err := server.Connections()
 	if err != nil || len(live) != 1 || live[0].User != "tenant#1" {
 		t.Fatalf("live: %+v, %v, want tenant#1 alone", live, err)
 	}
 	server.Disconnect(live[0].ID)
-	localtest.CheckFor(t, 5*time.Second, 10*time.Millisecond, func() error {
+	localtest.CheckFor(t, 30*time.Second, 10*time.Millisecond, func() error {
 		if conn.Stats().Reconnects == before {
 			return errors.New("was not disconnected")
 		}

@@ -34,7 +34,7 @@ func TestClickHouseKeepsDataOverKill(t *testing.T) {
 	s.Start(t)
 	t.Logf("killed and back after %s", time.Since(begun).Round(time.Millisecond))
 	var rows int
-	CheckFor(t, 5*time.Second, 50*time.Millisecond, func() error {
+	CheckFor(t, 30*time.Second, 50*time.Millisecond, func() error {
 		return db.QueryRow("SELECT count() FROM corrosion.t").Scan(&rows)
 	})
 	if rows != 1000 {
