@@ -63,14 +63,7 @@ var (
 )
 
 // ServerError is an exception of ClickHouse before the first byte. Its message is for the log, never for a client.
-type ServerError struct {
-	Code    int
-	Message string
-}
-
-func (e *ServerError) Error() string {
-	return fmt.Sprintf("clickhouse exception %d: %s", e.Code, e.Message)
-}
+type ServerError struct{ *stores.Exception }
 
 // ClickHouse's codes that say "not now" rather than "never".
 const (
@@ -174,7 +167,7 @@ func (e *Exporter) post(ctx context.Context, text string, values url.Values) (*h
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
-		return nil, readException(response)
+		return nil, &ServerError{stores.Refusal(response)}
 	}
 	return response, nil
 }
@@ -205,11 +198,6 @@ func (e *Exporter) bound(values url.Values, kind string, s statement) {
 	values.Set("max_memory_usage", strconv.FormatUint(e.cfg.MaxMemory, 10))
 	// Only a read-only query is cancelled when its client goes away.
 	values.Set("readonly", "2")
-}
-
-func readException(response *http.Response) error {
-	said := stores.Refusal(response)
-	return &ServerError{Code: said.Code, Message: said.Message}
 }
 
 // stripURL leaves the request's URL out of an error: it holds parameters that do not belong in a log.

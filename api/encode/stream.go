@@ -173,7 +173,7 @@ func (s *source) finish(end []byte) error {
 func (s *source) fault(end []byte) error {
 	seam := bytes.Clone(s.held[max(0, len(s.held)-stores.MaxException):])
 	if _, said := s.mark.Find(append(seam, end...)); said != nil {
-		return errors.New(said.Error()) // not ServerError: trying again may help whatever its code
+		return said // not a ServerError: trying again may help whatever its code
 	}
 	return nil
 }

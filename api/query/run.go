@@ -172,7 +172,7 @@ func seriesTargets(row *seriesRow, names []string) []any {
 // total were added: 2888.9999999999995.
 const digits = 15
 
-// number makes a value of ClickHouse one of an answer: NaN and infinities are no numbers, so they are nil.
+// number makes a value of ClickHouse, in its place, one of an answer: NaN and infinities are no numbers, so they are nil.
 func number(v *float64) *float64 {
 	if v == nil || math.IsNaN(*v) || math.IsInf(*v, 0) {
 		return nil
@@ -182,10 +182,10 @@ func number(v *float64) *float64 {
 	}
 	var text [32]byte
 	rounded, err := strconv.ParseFloat(string(strconv.AppendFloat(text[:0], *v, 'g', digits, 64)), 64)
-	if err != nil { // it was among the largest, and is kept
-		return v
+	if err == nil { // else it was among the largest, and is kept
+		*v = rounded
 	}
-	return &rounded
+	return v
 }
 
 func timeOf(millis int64) *time.Time {

@@ -87,11 +87,11 @@ func end(body io.Reader) (last []byte, err error) {
 	buf := make([]byte, MaxException)
 	for err == nil {
 		var n int
-		n, err = io.ReadFull(body, buf)
+		n, err = body.Read(buf)
 		last = append(last, buf[:n]...)
 		last = last[max(0, len(last)-MaxException):]
 	}
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if err == io.EOF {
 		err = nil
 	}
 	return last, err
