@@ -114,6 +114,10 @@ func TestSQLFaultAmidAnAnswer(t *testing.T) {
 		f("TSV", rows)
 		f("JSON", rows)
 	}
+	query := "SELECT number, throwIf(number = 300000) FROM numbers(1000000) SETTINGS max_block_size = 1000" // long, and compressed well
+	if code, _, stderr := p.try("sql", "--format", "JSON", query); code != 1 || !strings.HasPrefix(stderr, "corrosion: clickhouse says: Code: 395. ") {
+		t.Errorf("exit %d, %.300q", code, stderr)
+	}
 }
 
 // The commands of docs/cookbook.md answer as they stand there, on a running platform.

@@ -12,9 +12,6 @@ import (
 // MaxException is more than ClickHouse writes about a fault at the end of an answer: 16 KiB and its marks, bytes.
 const MaxException = 20 << 10
 
-// maxPassed bounds what a refusal is searched for, bytes: rows may stand before what ClickHouse says.
-const maxPassed = 16 << 20
-
 // Exception is a fault that ClickHouse reports over HTTP.
 type Exception struct {
 	Code    int    // ClickHouse's number of it; 0: none was told
@@ -81,9 +78,8 @@ func Refusal(response *http.Response) *Exception {
 	return exception(string(said), code)
 }
 
-// end reads to the end of a body, or maxPassed of it, and gives its last MaxException bytes.
+// end reads to the end of a body, which is far when rows were compressed well, and gives its last MaxException bytes.
 func end(body io.Reader) (last []byte, err error) {
-	body = io.LimitReader(body, maxPassed)
 	buf := make([]byte, MaxException)
 	for err == nil {
 		var n int

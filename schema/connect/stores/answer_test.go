@@ -114,6 +114,7 @@ func TestRefusal(t *testing.T) {
 	f(rows+written(tag, "Code: 396. Limit"), "396", Exception{396, "Code: 396. Limit"})
 	f(rows+"Code: 396. DB::Exception: Limit\n", "396", Exception{396, "Code: 396. DB::Exception: Limit"})
 	f(strings.Repeat(rows, 100)+"Code: 396. DB::Exception: Limit\n", "396", Exception{396, "Code: 396. DB::Exception: Limit"})
+	f(strings.Repeat(rows, 10_000)+"Code: 396. DB::Exception: Limit\n", "396", Exception{396, "Code: 396. DB::Exception: Limit"})
 	f("Code: 7. DB::Exception: a query\nCode: 7. DB::Exception: in it\n", "7", Exception{7, "Code: 7. DB::Exception: a query\nCode: 7. DB::Exception: in it"})
 	f(strings.Repeat(rows, 100)+written(tag, "Code: 396. Limit"), "396", Exception{396, "Code: 396. Limit"})
 }
