@@ -152,11 +152,11 @@ bench-capacity: engines ## what 100 to 100,000 simulated servers cost in process
 bench-web: build engines ## in a real browser: time to the first chart, long tasks beside 5,000 live servers, panning 30 days
 	@$(WEB)/e2e/run.sh bench
 
-generate: engines $(WEB)/node_modules/.package-lock.json ## make generated files anew: Postgres queries by sqlc, docs/openapi.json and its TypeScript, docs/cookbook.md
+generate: engines $(WEB)/node_modules/.package-lock.json ## make generated files anew: Postgres queries by sqlc, docs/openapi.json and its TypeScript, docs/cookbook.md, docs/capacity.md
 	cd schema && CGO_ENABLED=0 go tool -modfile=../tools/go.mod sqlc generate
 	go test -count=1 -run 'TestContractOpenAPI' ./cmd/corrosion -args -update
 	cd $(WEB) && npm run --silent generate
-	go test -count=1 -run 'TestDocsAreCurrent' ./schema/cookbook -args -update
+	go test -count=1 -run 'TestDocsAreCurrent' ./schema/cookbook ./deploy/capacity -args -update
 
 clean: ## remove what was built and fetched; data/ stays
 	rm -rf bin $(ENGINES)/node_modules $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html

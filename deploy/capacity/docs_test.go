@@ -69,7 +69,7 @@ func TestDocsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.String() != string(has) {
-		t.Error("docs/capacity.md is not current: go test ./deploy/capacity -args -update")
+		t.Error("docs/capacity.md is not current: edit deploy/capacity/testdata/capacity.md.tmpl, and run `make generate`")
 	}
 }
 
