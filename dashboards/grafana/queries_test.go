@@ -3,8 +3,6 @@ package grafana
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -74,29 +72,10 @@ type result struct {
 // ask sends a query as Grafana's data source would: as operator, in one piece, bounded by the plugin's own timeout.
 func ask(t *testing.T, query string) (result, error) {
 	t.Helper()
-	u, err := url.Parse(schematest.ClickHouseHTTP(t))
+	body, err := schematest.Ask(t.Context(), schematest.ClickHouseHTTP(t), url.UserPassword("operator", localtest.OperatorPassword), query,
+		url.Values{"default_format": {"JSON"}, "database": {"corrosion"}, "max_execution_time": {"60"}})
 	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = nil
-	u.RawQuery = url.Values{"default_format": {"JSON"}, "database": {"corrosion"}, "max_execution_time": {"60"}}.Encode()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.String(), strings.NewReader(query))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("X-ClickHouse-User", "operator")
-	request.Header.Set("X-ClickHouse-Key", localtest.OperatorPassword)
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return result{}, fmt.Errorf("clickhouse says: %s", body)
+		return result{}, err
 	}
 	var r result
 	return r, json.Unmarshal(body, &r)

@@ -15,12 +15,13 @@ import (
 	"corrosion/schema"
 	"corrosion/schema/cluster"
 	"corrosion/schema/connect/stores"
+	"corrosion/schema/move"
 	"corrosion/schema/schematest"
 )
 
 // A backup of two shards, taken while an ingester stores, is one server afterwards that answers as the cluster did at that
-// instant; what waited is stored there once. Files that are damaged are named, a cluster is no place for it, and a shard that
-// is away is an error.
+// instant; what waited is stored there once. From there its rows go into a cluster of three shards, which answers the same and
+// takes what waits. Files that are damaged are named, a cluster is no place to restore into, and a shard that is away is an error.
 func TestBackupOfACluster(t *testing.T) {
 	c := localtest.NewClickHouseCluster(t, 2)
 	from := newSiteOn(t, c)
@@ -75,14 +76,42 @@ func TestBackupOfACluster(t *testing.T) {
 	to.publish(license, 50)
 	to.drained()
 	to.stop()
-	if once, want := to.must("SELECT toString((count(), uniqExact(epoch, seq, idx), uniqExact(n))) FROM corrosion.samples"), wanted(to.n); once != want {
-		t.Errorf("rows, identities and samples are %s, want %s", once, want)
-	}
+	storedOnce(t, to)
 	if all, twice := to.letters(); all != 27 || twice != 0 { // they are taken last
 		t.Errorf("%d dead letters, %d of them twice; want 27", all, twice)
 	}
 	totals(t, to)
+	intoCluster(t, to, license)
 	shardAway(t, c, from)
+}
+
+// storedOnce wants every sample that was published.
+func storedOnce(t *testing.T, s *site) {
+	t.Helper()
+	if once, want := s.must("SELECT toString((count(), uniqExact(epoch, seq, idx), uniqExact(n))) FROM corrosion.samples"), wanted(s.n); once != want {
+		t.Errorf("rows, identities and samples are %s, want %s", once, want)
+	}
+}
+
+// intoCluster brings what a server has into an empty cluster, where the roles go on beside the same streams.
+func intoCluster(t *testing.T, server *site, license uuid.UUID) {
+	t.Helper()
+	c := localtest.NewClickHouseCluster(t, 3)
+	if _, err := schema.MigrateClickHouse(t.Context(), c.URL()); err != nil {
+		t.Fatal(err)
+	}
+	server.publish(license, 30) // these wait
+	if _, err := move.Move(t.Context(), server.platform.ClickHouseURL, c.URL(), func(move.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	on := *server
+	on.ch = schematest.Connect(t, c.URL())
+	on.platform.ClickHouse, on.platform.ClickHouseURL, on.platform.ClickHouseHTTPURL = on.ch, c.URL(), c.HTTPURL()
+	compare(t, server.answers(), &on)
+	on.start()
+	on.drained()
+	on.stop()
+	storedOnce(t, &on)
 }
 
 // spreadLicense has servers on both of two shards.
@@ -141,7 +170,7 @@ func compare(t *testing.T, was []string, to *site) {
 	t.Helper()
 	for i, is := range to.answers() {
 		if was[i] != is {
-			t.Errorf("%s:\nthe cluster said %.900s\nthe server says  %.900s", questions()[i], was[i], is)
+			t.Errorf("%s:\nbefore %.900s\nafter  %.900s", questions()[i], was[i], is)
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -164,11 +162,6 @@ func bind(t *testing.T, name string, given map[string]string) (cookbook.Query, m
 
 // operator asks ClickHouse over HTTP as the read-only user.
 func operator(ctx context.Context, target, query, format string, parameters, settings map[string]string) ([]byte, error) {
-	u, err := url.Parse(target)
-	if err != nil {
-		return nil, err
-	}
-	u.User = nil
 	values := url.Values{"default_format": {format}, "output_format_json_quote_64bit_integers": {"0"}}
 	for name, value := range parameters {
 		values.Set("param_"+name, value)
@@ -176,24 +169,7 @@ func operator(ctx context.Context, target, query, format string, parameters, set
 	for name, value := range settings {
 		values.Set(name, value)
 	}
-	u.RawQuery = values.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(query))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("X-ClickHouse-User", "operator")
-	request.Header.Set("X-ClickHouse-Key", localtest.OperatorPassword)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("clickhouse says: %s", body)
-	}
-	return body, err
+	return schematest.Ask(ctx, target, url.UserPassword("operator", localtest.OperatorPassword), query, values)
 }
 
 // shape is the documented one.

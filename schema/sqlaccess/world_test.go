@@ -82,7 +82,7 @@ func (w *world) exec(t *testing.T, statement string, args ...any) {
 	}
 }
 
-// asReader asks over HTTP; the error holds what the server says.
+// asReader asks over HTTP; the error holds all that the server says, rows before a fault too: they must not be foreign either.
 func (w *world) asReader(ctx context.Context, query string) (string, error) {
 	return ask(ctx, w.server.HTTPURL(), myReader, myPassword, query)
 }
