@@ -59,6 +59,17 @@ test('what somebody wrote of a module cannot run in the page', async ({ page }) 
   await expect(prose.getByRole('heading', { name: 'What it does', level: 3 })).toBeVisible()
 })
 
+test('who clicks right after typing goes there, however slowly the page comes', async ({ page }) => {
+  await page.route('**/assets/Module-*.js', async (route) => {
+    await new Promise((done) => setTimeout(done, 1000))
+    await route.continue()
+  })
+  await open(page, '/modules', shop())
+  await page.getByLabel('Search').fill('loot')
+  await page.getByRole('link', { name: 'Loot tuner' }).click()
+  await expect(page.getByRole('button', { name: 'Buy' })).toBeVisible()
+})
+
 test('a module is found, bought once, installed, and the installation cancelled', async ({ page }) => {
   const s = shop()
   await open(page, '/modules', s)
