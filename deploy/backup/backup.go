@@ -37,6 +37,37 @@ type Platform struct {
 // Progress says how far a step is; total 0 means unknown.
 type Progress func(step string, done, total int64)
 
+// session is a platform whose stores are open, for one backup or one restore.
+type session struct {
+	Platform
+	progress  Progress
+	registry  *registry
+	warehouse *warehouse
+	streams   *streams
+}
+
+// open gives ErrRunning while another session is open.
+func (p Platform) open(ctx context.Context, progress Progress) (*session, error) {
+	streams, err := openStreams(p.NATS)
+	if err != nil {
+		return nil, err
+	}
+	warehouse, err := openWarehouse(p.ClickHouse, p.ClickHouseHTTPURL)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := openRegistry(ctx, p.PostgresURL)
+	if err != nil {
+		return nil, err
+	}
+	return &session{Platform: p, progress: progress, registry: registry, warehouse: warehouse, streams: streams}, nil
+}
+
+func (s *session) close(ctx context.Context) {
+	s.warehouse.close()
+	s.registry.close(ctx)
+}
+
 // Take backs the platform up into an empty target. The platform may be in use: INSERTs are held off for the moment in which
 // the tables are cloned, some tenths of a second, and nothing else is. On an error the target is left as it is, without
 // a manifest.
@@ -48,24 +79,15 @@ func Take(ctx context.Context, p Platform, target Target, progress Progress) (*M
 	if !empty {
 		return nil, fmt.Errorf("%s is not empty: a backup needs a directory or prefix of its own; remove what an unfinished backup left there", target)
 	}
-	registry, err := openRegistry(ctx, p.PostgresURL)
+	open, err := p.open(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
-	defer registry.close(ctx)
-	warehouse, err := openWarehouse(p.ClickHouse, p.ClickHouseHTTPURL)
-	if err != nil {
+	defer open.close(ctx)
+	if err := open.warehouse.openShards(ctx, p.ClickHouseURL); err != nil {
 		return nil, err
 	}
-	defer warehouse.close()
-	if err := warehouse.openShards(ctx, p.ClickHouseURL); err != nil {
-		return nil, err
-	}
-	streams, err := openStreams(p.NATS)
-	if err != nil {
-		return nil, err
-	}
-	t := &taking{Platform: p, target: target, progress: progress, registry: registry, warehouse: warehouse, streams: streams}
+	t := &taking{session: open, target: target}
 	return t.run(ctx)
 }
 
@@ -73,13 +95,9 @@ const day = 24 * time.Hour
 
 // taking is one backup under way.
 type taking struct {
-	Platform
-	target    Target
-	progress  Progress
-	registry  *registry
-	warehouse *warehouse
-	streams   *streams
-	manifest  Manifest
+	*session
+	target   Target
+	manifest Manifest
 }
 
 // bytes counts the bytes of a step.

@@ -30,21 +30,12 @@ func Restore(ctx context.Context, p Platform, source Target, progress Progress) 
 	if err != nil {
 		return nil, err
 	}
-	registry, err := openRegistry(ctx, p.PostgresURL)
+	open, err := p.open(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
-	defer registry.close(ctx)
-	warehouse, err := openWarehouse(p.ClickHouse, p.ClickHouseHTTPURL)
-	if err != nil {
-		return nil, err
-	}
-	defer warehouse.close()
-	streams, err := openStreams(p.NATS)
-	if err != nil {
-		return nil, err
-	}
-	r := &restoring{Platform: p, m: m, source: source, progress: progress, registry: registry, warehouse: warehouse, streams: streams}
+	defer open.close(ctx)
+	r := &restoring{session: open, m: m, source: source}
 	for _, step := range []func(context.Context) error{r.look, r.migrate, r.loadPostgres, r.loadClickHouse, r.loadStreams, r.loadModules, r.finish} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("restore %s: %w", source, err)
@@ -63,13 +54,9 @@ func notEmpty(what, advice string) error { return fmt.Errorf("%w: %s: %s", ErrNo
 
 // restoring is one restore under way.
 type restoring struct {
-	Platform
-	m         *Manifest
-	source    Target
-	progress  Progress
-	registry  *registry
-	warehouse *warehouse
-	streams   *streams
+	*session
+	m      *Manifest
+	source Target
 	// resumed says that an earlier try has begun.
 	resumed bool
 }
