@@ -3,6 +3,7 @@ package localtest
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -108,6 +109,32 @@ func TestPostgresKeepsCommittedOverKill(t *testing.T) {
 	s.Start(t)
 	t.Logf("killed and back after %s", time.Since(begun).Round(time.Millisecond))
 	s.exec(t, "DO $$ BEGIN ASSERT (SELECT count(*) FROM kept) = 1000; END $$")
+}
+
+func (s *PostgresServer) exec(t testing.TB, statement string) {
+	t.Helper()
+	if err := s.try(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A database is filled once, and its copies are everybody's own.
+func TestPostgresCopies(t *testing.T) {
+	fills := 0
+	var urls []string
+	for n := range 3 {
+		url := Postgres(t).NewDatabaseFrom(t, func(url string) error {
+			fills++
+			return tryOn(url, "CREATE TABLE filled AS SELECT 1 AS n")
+		})
+		if err := tryOn(url, "DO $$ BEGIN ASSERT (SELECT count(*) FROM filled) = 1; END $$; INSERT INTO filled VALUES (2)"); err != nil {
+			t.Errorf("copy %d: %v", n, err)
+		}
+		urls = append(urls, url)
+	}
+	if slices.Sort(urls); fills != 1 || len(slices.Compact(urls)) != 3 {
+		t.Errorf("filled %d times: %d databases", fills, len(slices.Compact(urls)))
+	}
 }
 
 func TestPostgresURLIsFresh(t *testing.T) {

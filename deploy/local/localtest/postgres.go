@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,9 @@ type PostgresServer struct {
 	config local.PostgresConfig
 	server *local.Postgres
 	made   atomic.Int64 // databases made by NewDatabase
+
+	filling sync.Mutex
+	filled  string // the database that NewDatabaseFrom copies
 }
 
 // Postgres returns the server that this test process shares.
@@ -71,12 +75,36 @@ func (s *PostgresServer) PID() int { return s.server.PID() }
 // when the test ends.
 func (s *PostgresServer) NewDatabase(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test_%d", s.made.Add(1))
-	s.exec(t, "CREATE DATABASE "+name)
+	return s.newDatabase(t, "")
+}
+
+// NewDatabaseFrom makes one like NewDatabase that has what fill puts into a
+// database: a copy of one that is filled at the first call.
+func (s *PostgresServer) NewDatabaseFrom(t testing.TB, fill func(url string) error) string {
+	t.Helper()
+	return s.newDatabase(t, " TEMPLATE "+s.template(t, fill))
+}
+
+func (s *PostgresServer) newDatabase(t testing.TB, options string) string {
+	t.Helper()
+	name := s.create(t, options)
 	t.Cleanup(func() {
 		// An autovacuum worker, whom only a superuser may end, holds a database for a moment.
 		CheckFor(t, stopLimit, 100*time.Millisecond, func() error { return s.try("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") })
 	})
+	return s.database(t, name)
+}
+
+// create waits until whoever filled a template has left it: a backend ends a moment after its client.
+func (s *PostgresServer) create(t testing.TB, options string) (name string) {
+	t.Helper()
+	name = fmt.Sprintf("test_%d", s.made.Add(1))
+	CheckFor(t, stopLimit, 20*time.Millisecond, func() error { return s.try("CREATE DATABASE " + name + options) })
+	return name
+}
+
+func (s *PostgresServer) database(t testing.TB, name string) string {
+	t.Helper()
 	u, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -85,17 +113,26 @@ func (s *PostgresServer) NewDatabase(t testing.TB) string {
 	return u.String()
 }
 
-func (s *PostgresServer) exec(t testing.TB, statement string) {
+func (s *PostgresServer) template(t testing.TB, fill func(url string) error) string {
 	t.Helper()
-	if err := s.try(statement); err != nil {
-		t.Fatal(err)
+	s.filling.Lock()
+	defer s.filling.Unlock()
+	if s.filled == "" {
+		name := s.create(t, "")
+		if err := fill(s.database(t, name)); err != nil {
+			t.Fatal(err)
+		}
+		s.filled = name
 	}
+	return s.filled
 }
 
-func (s *PostgresServer) try(statement string) error {
+func (s *PostgresServer) try(statement string) error { return tryOn(s.URL(), statement) }
+
+func tryOn(url, statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.URL())
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
