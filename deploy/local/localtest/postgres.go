@@ -79,7 +79,8 @@ func (s *PostgresServer) NewDatabase(t testing.TB) string {
 }
 
 // NewDatabaseFrom makes one like NewDatabase that has what fill puts into a
-// database: a copy of one that is filled at the first call.
+// database: a copy of one that is filled at the first call, so that every call
+// of a process fills the same.
 func (s *PostgresServer) NewDatabaseFrom(t testing.TB, fill func(url string) error) string {
 	t.Helper()
 	return s.newDatabase(t, " TEMPLATE "+s.template(t, fill))
