@@ -76,21 +76,13 @@ func TestBackupOfACluster(t *testing.T) {
 	to.publish(license, 50)
 	to.drained()
 	to.stop()
-	storedOnce(t, to)
+	to.storedOnce()
 	if all, twice := to.letters(); all != 27 || twice != 0 { // they are taken last
 		t.Errorf("%d dead letters, %d of them twice; want 27", all, twice)
 	}
 	totals(t, to)
 	intoCluster(t, to, license)
 	shardAway(t, c, from)
-}
-
-// storedOnce wants every sample that was published.
-func storedOnce(t *testing.T, s *site) {
-	t.Helper()
-	if once, want := s.must("SELECT toString((count(), uniqExact(epoch, seq, idx), uniqExact(n))) FROM corrosion.samples"), wanted(s.n); once != want {
-		t.Errorf("rows, identities and samples are %s, want %s", once, want)
-	}
 }
 
 // intoCluster brings what a server has into an empty cluster, where the roles go on beside the same streams.
@@ -111,7 +103,7 @@ func intoCluster(t *testing.T, server *site, license uuid.UUID) {
 	on.start()
 	on.drained()
 	on.stop()
-	storedOnce(t, &on)
+	on.storedOnce()
 }
 
 // spreadLicense has servers on both of two shards.

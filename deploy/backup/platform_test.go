@@ -160,6 +160,14 @@ func (s *site) must(query string) string {
 	return v
 }
 
+// storedOnce wants every sample that was published, none of them twice.
+func (s *site) storedOnce() {
+	s.t.Helper()
+	if once, want := s.must("SELECT toString((count(), uniqExact(epoch, seq, idx), uniqExact(n))) FROM corrosion.samples"), wanted(s.n); once != want {
+		s.t.Errorf("rows, identities and samples are %s, want %s", once, want)
+	}
+}
+
 func (s *site) exec(statements ...string) {
 	s.t.Helper()
 	for _, statement := range statements {

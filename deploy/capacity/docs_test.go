@@ -69,7 +69,7 @@ func TestDocsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.String() != string(has) {
-		t.Error("docs/capacity.md is not current: edit deploy/capacity/testdata/capacity.md.tmpl, and run `make generate`")
+		t.Error("docs/capacity.md is not what the model and testdata/capacity.md.tmpl say: edit those, and run `make generate`")
 	}
 }
 

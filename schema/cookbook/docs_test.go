@@ -34,7 +34,7 @@ func TestDocsAreCurrent(t *testing.T) {
 	want, err := os.ReadFile(docsPath)
 	must(t, err)
 	if got != string(want) {
-		t.Errorf("docs/cookbook.md is not current (edit schema/cookbook/testdata/intro.md, and run `make generate`): %s", firstDifference(got, string(want)))
+		t.Errorf("docs/cookbook.md is not what the queries and testdata/intro.md say (edit those, and run `make generate`): %s", firstDifference(got, string(want)))
 	}
 }
 
